@@ -1,0 +1,74 @@
+// Who holds a PG: its members, their quorum set, and the epoch that versions both. And the geometry:
+// which PGs a timeline's pages live in.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "quorum/quorum_set.h"
+
+namespace hexad::quorum {
+
+struct Member {
+  NodeId node;
+  AzId az;
+  Incarnation incarnation;  // of the disk that was admitted; another one counts for no quorum
+
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+// A PG's members at one membership epoch. In this version always a plain "write k of n"; transitions
+// (DESIGN section 9) become further shapes of `Quorums()`.
+struct Membership {
+  PgId pg;
+  MembershipEpoch epoch{1};
+  uint32_t write = 4;  // of members.size()
+  std::vector<Member> members;
+
+  QuorumSet Quorums() const;                       // REQUIRES: Check() is OK
+  std::optional<int> IndexOf(const NodeId&) const;
+  std::vector<AzId> AzOf() const;
+  absl::Status Check() const;  // sizes, duplicate nodes, quorum arithmetic
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
+// What a timeline is and where its pages live. Kept by the segments of its first PG under that PG's
+// write quorum, fenced by the timeline's own epochs: only its one writer changes it.
+struct Manifest {
+  TimelineId timeline;
+  std::string name;
+  uint32_t page_size = 4096;
+  uint32_t pages_per_pg = 262144;  // 1 GiB of 4 KiB pages
+  GeometryEpoch geometry_epoch{1};
+  std::vector<Membership> pgs;     // PG i holds pages [i * pages_per_pg, (i + 1) * pages_per_pg)
+
+  absl::Status Check() const;
+  // Index into `pgs` of the PG that holds a page; may be >= pgs.size(): the volume must grow first.
+  size_t PgIndexOf(PageNo page) const { return page.value() / pages_per_pg; }
+  PageNo FirstPageOf(size_t pg_index) const {
+    return PageNo(static_cast<uint32_t>(pg_index * pages_per_pg));
+  }
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+// A node that can hold segments.
+struct RosterNode {
+  NodeId node;
+  AzId az;
+  Incarnation incarnation;
+  friend bool operator==(const RosterNode&, const RosterNode&) = default;
+};
+
+// The id of a timeline's PG number `index`.
+PgId MakePgId(TimelineId timeline, uint32_t index);
+
+// Rendezvous hashing: `copies` nodes for `key`, spread evenly over the AZs that exist (two per AZ for
+// six over three). Adding a node moves only what the new node wins. FAILED_PRECONDITION says what is
+// missing if the roster has too few nodes, or an AZ too few.
+absl::StatusOr<std::vector<Member>> PlaceSegments(uint64_t key,
+                                                  const std::vector<RosterNode>& roster,
+                                                  int copies);
+
+}  // namespace hexad::quorum
