@@ -1,0 +1,193 @@
+// What a writer (or an opening) and a segment say to each other, as plain structs. proto/ turns them
+// into bytes; the simulator passes them as they are.
+//
+// One bidirectional stream per (writer, node) carries them in order. Every request names timeline, PG,
+// epoch and membership epoch; a stale one is answered by Refused with the current values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "quorum/boxcar.h"
+#include "quorum/membership.h"
+#include "quorum/pg_path.h"
+#include "quorum/volume_recovery.h"
+
+namespace hexad::quorum {
+
+struct Envelope {
+  TimelineId timeline;
+  PgId pg;
+  EpochId epoch;
+  MembershipEpoch membership_epoch;
+  friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+
+// --- requests ------------------------------------------------------------------------------------
+
+// Makes an empty segment of a new PG. Idempotent; answered by Created. epoch = the creating epoch.
+struct CreateSegment {
+  Envelope to;
+  Membership membership;
+  uint32_t page_size = 0;
+  PageNo first_page;
+  uint32_t page_count = 0;
+};
+
+// "Who holds the lock, and who has been heard?" Changes nothing. Answered by Polled.
+struct Poll {
+  Envelope to;
+};
+
+// Opening, step 1: promise to.epoch and refuse everything older. Answered by Promised.
+struct Seal {
+  Envelope to;
+};
+
+// Opening, step 2: what do you hold of this history? REQUIRES an earlier promise of to.epoch.
+struct TakeInventory {
+  Envelope to;
+  PgPath parent;
+};
+
+// Opening, step 3, at a segment that is complete: send records in (after, up_to] of this history.
+struct FetchLog {
+  Envelope to;
+  PgPath parent;
+  Lsn after;
+  Lsn up_to;
+};
+
+// Opening, step 3, at a segment that is not: store these. Answered by Refilled.
+struct Refill {
+  Envelope to;
+  PgPath parent;
+  std::vector<BytesRef> boxcars;
+};
+
+// Opening, step 5: the new epoch with its whole history; the first PG also gets the manifest.
+// Repeated by the writer to every segment that has not answered, on every new stream.
+struct Begin {
+  Envelope to;
+  PgPath path;
+  std::optional<Manifest> manifest;
+};
+
+// The log. An empty `boxcar` only tells VDL and PGMRPL.
+struct Append {
+  Envelope to;
+  Lsn vdl;
+  Lsn pgmrpl;
+  BytesRef boxcar;
+};
+
+using SegmentRequest = std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill, Begin,
+                                    Append>;
+
+// --- answers -------------------------------------------------------------------------------------
+
+struct Created {
+  Envelope from;
+};
+
+struct Polled {
+  Envelope from;                // from.epoch: the highest promised
+  PgPath begun;                 // the newest epoch it accepted
+  Lsn scl;                      // along `begun`
+  Lsn vdl_heard;                // along `begun`
+  int64_t writer_silent_ms = -1;  // since it last heard the writer of `begun`; -1 = never
+};
+
+struct Promised {
+  Envelope from;
+  PgPath begun;
+  std::optional<Manifest> manifest;  // at a timeline's first PG
+};
+
+struct InventoryTaken {
+  Envelope from;
+  SegmentInventory inventory;
+};
+
+struct LogPart {
+  Envelope from;
+  std::vector<BytesRef> boxcars;  // by first LSN; at most kMaxLogPartBytes together
+  bool more = false;              // ask again after the last one
+};
+inline constexpr size_t kMaxLogPartBytes = 2 * kMaxBoxcarBytes;
+
+struct Refilled {
+  Envelope from;
+  Lsn scl;  // along the history that the request named
+};
+
+struct Begun {
+  Envelope from;
+  Lsn scl;
+};
+
+// Cumulative: everything of this PG up to `scl` is on this segment's disk, fsynced.
+struct Ack {
+  Envelope from;
+  Lsn scl;
+};
+
+enum class RefusalReason : uint8_t {
+  kStaleEpoch = 1,       // something higher was promised: see promised
+  kStaleMembership = 2,  // see membership_epoch
+  kUnknownSegment = 3,   // never created here
+  kAmnesiac = 4,         // this disk is not the one that was admitted
+  kNeedsBegin = 5,       // an epoch that this segment has not been told of
+  kNotPromised = 6,      // a recovery message without its promise
+  kBadRequest = 7,       // bytes that fail a check; `message` says which
+  kDiskFull = 8,         // nothing was stored; ask again later
+  kOutOfRange = 9,       // an LSN outside [GC floor, SCL], or a page outside the PG
+  kDamaged = 10,         // bytes here fail their checksum; ask another segment
+};
+
+struct Refused {
+  Envelope from;  // the request's envelope
+  RefusalReason reason = RefusalReason::kBadRequest;
+  EpochId promised;
+  MembershipEpoch membership_epoch;
+  std::string message;  // for people: what, and which LSNs, epochs, PG
+};
+
+using SegmentAnswer = std::variant<Created, Polled, Promised, InventoryTaken, LogPart, Refilled, Begun,
+                                   Ack, Refused>;
+
+// --- reads and gossip (unary) ----------------------------------------------------------------------
+
+// A page as of a read point. `to.epoch` is the reader's claim: a segment that promised more refuses.
+struct ReadPage {
+  Envelope to;
+  PageNo page;
+  Lsn read_point;
+};
+
+struct PageRead {
+  Lsn page_lsn;  // of the last record applied; None() for a page never written
+  Lsn scl;       // the segment's, for the selector
+  BytesRef page;
+};
+
+// Pull gossip: "I am whole up to `scl` on this history; what follows?"
+struct GossipAsk {
+  Envelope to;  // to.epoch: the newest epoch that the asker accepted
+  NodeId asker;
+  Lsn scl;
+};
+
+struct GossipFill {
+  Envelope from;
+  PgPath begun;                   // the responder's history
+  Lsn scl;
+  Lsn vdl_heard;
+  std::vector<BytesRef> boxcars;  // visible on `begun`, after the asker's scl
+  bool more = false;
+};
+
+}  // namespace hexad::quorum

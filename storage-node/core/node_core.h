@@ -1,0 +1,239 @@
+// A storage node without its process: every segment it holds, the registers, and its identity, as one
+// state machine. The host (or the simulator) feeds it inputs and carries out its effects.
+//
+// What is durable where: an answer that promises something (Ack, Promised, Begun, Refilled, Created, a
+// register's answer) is emitted only by the Step that consumes the Persisted of the batch that made
+// it true. A host that reorders effects cannot acknowledge too early.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "quorum/base/core.h"
+#include "quorum/base/prng.h"
+#include "quorum/messages.h"
+#include "quorum/register.h"
+#include "storage-node/core/plans.h"
+#include "storage-node/core/store_batch.h"
+
+namespace hexad::storage_node {
+
+// A writer's stream, numbered by the host; never reused.
+using ConnId = Strong<struct ConnIdTag, uint64_t>;
+// A unary call waiting for its answer, numbered by the host; never reused.
+using CallId = Strong<struct CallIdTag, uint64_t>;
+
+// ---- inputs -------------------------------------------------------------------------------------
+
+struct Tick {};
+
+struct RequestReceived {
+  ConnId conn;
+  quorum::SegmentRequest request;
+};
+
+struct StreamClosed {
+  ConnId conn;
+};
+
+struct Persisted {
+  Ticket ticket;
+};
+
+// The disk had no space: nothing of the batch was stored. (Any other failure stops the node.)
+struct NotPersisted {
+  Ticket ticket;
+};
+
+struct ReadAsked {
+  CallId call;
+  quorum::ReadPage read;
+};
+
+struct GossipAsked {
+  CallId call;
+  quorum::GossipAsk ask;
+};
+
+// What a peer answered to AskPeer; nothing if it did not.
+struct PeerAnswered {
+  NodeId peer;
+  PgId pg;
+  TimelineId timeline;
+  std::optional<quorum::GossipFill> fill;
+};
+
+// A CoalescePlan was carried out (or not: then the hot log stays and it is tried again).
+struct Coalesced {
+  Ticket ticket;
+  absl::Status status;
+};
+
+struct FormAsked {
+  CallId call;
+  ClusterId cluster;
+  std::vector<quorum::RosterNode> roster;
+};
+
+struct RegisterAsked {
+  CallId call;
+  ClusterId cluster;
+  std::string key;
+  quorum::Ballot ballot;
+  std::optional<std::string> accept;  // nothing = prepare
+};
+
+struct DropSegmentsAsked {
+  CallId call;
+  ClusterId cluster;
+  std::vector<PgId> pgs;
+};
+
+using NodeInput = std::variant<Tick, RequestReceived, StreamClosed, Persisted, NotPersisted, ReadAsked,
+                               GossipAsked, PeerAnswered, Coalesced, FormAsked, RegisterAsked,
+                               DropSegmentsAsked>;
+
+// ---- effects ------------------------------------------------------------------------------------
+
+// Write the batch synced, then give back Persisted. Batches of one drain may share one write.
+struct Persist {
+  Ticket ticket;
+  StoreBatch batch;
+};
+
+struct Reply {
+  ConnId conn;
+  quorum::SegmentAnswer answer;
+};
+
+// Carry out with BuildPage (core/page_builder.h) on any thread, then answer the call.
+struct ServeRead {
+  CallId call;
+  ReadPlan plan;
+};
+
+// Read the hot log as planned, on any thread, then answer the call.
+struct ServeGossip {
+  CallId call;
+  GossipPlan plan;
+};
+
+struct AskPeer {
+  NodeId peer;
+  quorum::GossipAsk ask;
+};
+
+// Carry out with CoalescePage (core/page_builder.h) in the background, then give back Coalesced.
+struct Coalesce {
+  Ticket ticket;
+  CoalescePlan plan;
+};
+
+// The end of a unary call that needs no plan.
+struct CallRefused {
+  CallId call;
+  quorum::Refused refused;
+};
+
+struct FormDone {
+  CallId call;
+  absl::Status status;
+};
+
+struct RegisterDone {
+  CallId call;
+  absl::Status status;
+  bool granted = false;
+  quorum::RegisterState state;
+};
+
+struct DropSegmentsDone {
+  CallId call;
+  absl::Status status;
+};
+
+using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, AskPeer, Coalesce, CallRefused,
+                                FormDone, RegisterDone, DropSegmentsDone>;
+
+// ---- the core -----------------------------------------------------------------------------------
+
+struct NodeOptions {
+  NodeId node;
+  AzId az;
+  Incarnation incarnation;
+  uint64_t seed = 1;                           // jitter of gossip
+  size_t coalesce_at_bytes = 16 << 20;         // hot log of one segment that starts a coalescing
+  size_t hot_log_limit_bytes = 192 << 20;      // hot log in memory over all segments: appends above it
+                                               // are refused (DISK_FULL is not meant: see kOverloaded)
+  Duration gossip_every = Duration::Millis(200);
+};
+
+// One segment's state for status pages and metrics.
+struct SegmentDescription {
+  PgId pg;
+  TimelineId timeline;
+  EpochId begun;
+  EpochId promised;
+  MembershipEpoch membership_epoch;
+  Lsn scl;
+  Lsn vdl_heard;
+  Lsn highest;
+  Lsn coalesced;
+  Lsn gc_floor;
+  size_t hot_log_bytes = 0;
+  int64_t writer_silent_ms = -1;
+  PageNo first_page;
+  uint32_t page_count = 0;
+  uint32_t page_size = 0;
+};
+
+class Segment;
+
+class NodeCore {
+ public:
+  using Input = NodeInput;
+  using Effects = std::vector<NodeEffect>;
+
+  explicit NodeCore(NodeOptions options);
+  ~NodeCore();
+
+  // What the disk holds, before the first Step, in this order: every meta entry, then for each
+  // (pg, timeline, from) of LogsToLoad() the boxcars from there on. DATA_LOSS names what is damaged.
+  absl::Status LoadMeta(std::string_view key, std::string_view value);
+  struct LogToLoad {
+    PgId pg;
+    TimelineId timeline;
+    Lsn from;
+  };
+  std::vector<LogToLoad> LogsToLoad() const;
+  absl::Status LoadBoxcar(PgId pg, TimelineId timeline, BytesRef bytes);
+
+  void Step(const Input& in, Instant now, Effects& out);
+  Instant NextDeadline() const;
+  void CheckInvariants() const;
+
+  ClusterId cluster() const { return cluster_; }
+  const std::vector<quorum::RosterNode>& roster() const { return roster_; }
+  std::vector<SegmentDescription> Describe(Instant now) const;
+  // Registers whose key starts with `prefix`.
+  std::vector<std::pair<std::string, quorum::RegisterState>> Registers(std::string_view prefix) const;
+  bool disk_full() const { return disk_full_; }
+
+ private:
+  struct PendingCall;
+  void On(const Tick&, Instant now, Effects& out);
+
+  NodeOptions options_;
+  ClusterId cluster_;
+  std::vector<quorum::RosterNode> roster_;
+  std::map<PgId, std::unique_ptr<Segment>> segments_;
+  std::map<std::string, quorum::RegisterState> registers_;
+  bool disk_full_ = false;
+};
+
+}  // namespace hexad::storage_node

@@ -1,0 +1,25 @@
+// Materialising pages: the log applied (Verbitski 2017, section 3.2: pages are a cache of it).
+// Pure functions over what a plan and the store give.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "quorum/messages.h"
+#include "storage-node/core/plans.h"
+#include "storage-node/core/store_batch.h"
+
+namespace hexad::storage_node {
+
+// The page as the plan asks. `versions` as SegmentStore::ReadVersions gives them for plan.visible.
+// DATA_LOSS if a record's page_prev contradicts what was applied before it: a hole in the history.
+absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
+                                           const std::vector<PageVersion>& versions);
+
+// The versions to write for one page, and what they supersede, appended to `out`. Records at or below
+// plan.floor are merged into an image once their bytes exceed an eighth of the page; the rest become
+// a run, so that every read point above the floor stays exact.
+absl::Status CoalescePage(const CoalescePlan& plan, const CoalescePlan::PageWork& work,
+                          const std::vector<PageVersion>& versions, StoreBatch& out);
+
+}  // namespace hexad::storage_node
