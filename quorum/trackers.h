@@ -5,8 +5,8 @@
 //   VCL   per volume: everything up to here has its write quorum     VclTracker
 //   VDL   highest CPL at or below VCL                                VdlTracker
 //
-// The trap: VCL is NOT min(PGCL). A PG that is idle has a low PGCL and nothing outstanding. VCL is the
-// last LSN before the lowest record, over all PGs, that lacks a write quorum.
+// The trap: VCL is NOT min(PGCL). A PG that is idle has a low PGCL and nothing outstanding. VCL is
+// the last LSN before the lowest record, over all PGs, that lacks a write quorum.
 #pragma once
 
 #include <deque>
@@ -61,8 +61,8 @@ class PgclTracker {
  public:
   PgclTracker(QuorumExpr write, int members, Lsn start);
 
-  // A member's cumulative ack. Returns true if PGCL moved. A lower value than before is ignored here
-  // (the caller treats a segment that went back as untrusted).
+  // A member's cumulative ack. Returns true if PGCL moved. A lower value than before is ignored
+  // here (the caller treats a segment that went back as untrusted).
   bool Ack(int member, Lsn scl);
   // The member's answers count no more (other incarnation, or its SCL went back).
   void Distrust(int member);
@@ -78,15 +78,16 @@ class PgclTracker {
   Lsn pgcl_;
 };
 
-// VCL over all PGs of one epoch. LSNs inside an epoch are issued without holes, so everything issued
-// and not outstanding has its quorum.
+// VCL over all PGs of one epoch. LSNs inside an epoch are issued without holes, so everything
+// issued and not outstanding has its quorum.
 class VclTracker {
  public:
   // `start`: the fork the epoch begins at; VCL is there until something is issued.
   explicit VclTracker(Lsn start) : last_issued_(start), start_(start) {}
 
   // Records [first, last] of one PG were issued (not all LSNs between belong to it).
-  // REQUIRES: first above everything issued before for this PG.
+  // REQUIRES: first above everything issued before for this PG. Once the runs of an MTR are all
+  // announced, no LSN between the first and the last issued one is missing.
   void Issued(size_t pg_index, Lsn first, Lsn last);
   void PgclMoved(size_t pg_index, Lsn pgcl);
 
@@ -99,7 +100,15 @@ class VclTracker {
     Lsn first;
     Lsn last;
   };
+  // Brings the tree up to date after the PG's first outstanding record changed.
+  void UpdateLowest(size_t pg_index);
+  void Grow(size_t pgs);
+
   std::vector<std::deque<Run>> outstanding_;  // per PG, by LSN
+  // A winner tree over the PGs: leaf i (at size/2 + i) is PG i's first outstanding LSN, Max() if it
+  // has none; every inner node is the lower of its two children; [1] is the lowest of all.
+  std::vector<Lsn> lowest_;
+  Lsn first_issued_ = Lsn::None();
   Lsn last_issued_;
   Lsn start_;
 };
