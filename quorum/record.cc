@@ -18,7 +18,7 @@ namespace layout = record_layout;
 constexpr size_t kMaxRangeBytes = size_t{1} << 16;
 static_assert(kMaxPageSize == kMaxRangeBytes, "a range's offset and length must reach every byte");
 
-absl::Status Refuse(const RecordView& record, std::string_view why) {
+absl::Status Refuse(const RecordView& record, const std::string& why) {
   return absl::InvalidArgumentError(
       absl::StrCat("record ", record.lsn.value(), " of page ", record.page.value(), ": ", why));
 }

@@ -215,10 +215,12 @@ struct TwinRange {
   std::string bytes;
 };
 
-// DeltaReader's twin: byte by byte, lengths by arithmetic. False if the payload is damaged; what was
-// sound before the damage is in `ranges`.
+// DeltaReader's twin: byte by byte, lengths by arithmetic. False if the payload is damaged; what
+// was sound before the damage is in `ranges`.
 bool ReadTwin(const std::string& payload, std::vector<TwinRange>& ranges) {
-  const auto byte = [&](size_t at) { return static_cast<size_t>(static_cast<uint8_t>(payload[at])); };
+  const auto byte = [&](size_t at) {
+    return static_cast<size_t>(static_cast<uint8_t>(payload[at]));
+  };
   for (size_t at = 0; at != payload.size();) {
     if (at + 4 > payload.size()) return false;
     TwinRange range{.offset = byte(at) + 256 * byte(at + 1), .bytes = ""};
@@ -266,7 +268,8 @@ RC_GTEST_PROP(DeltaReader, AgreesWithItsTwinOnSoundPayloads, ()) {
   std::string payload;
   const int ranges = *rc::gen::inRange(1, 6);
   for (int i = 0; i < ranges; ++i) {
-    const auto bytes = *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::arbitrary<char>()));
+    const auto bytes =
+        *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::arbitrary<char>()));
     const auto offset = *rc::gen::inRange<uint32_t>(0, 200) * 20;
     AppendDeltaRange(offset, bytes, payload);
   }
@@ -280,7 +283,8 @@ RC_GTEST_PROP(DeltaReader, AgreesWithItsTwinOnSoundPayloads, ()) {
 }
 
 RC_GTEST_PROP(DeltaReader, AgreesWithItsTwinOnAnyBytes, ()) {
-  CompareWithTwin(*rc::gen::container<std::string>(rc::gen::elementOf(std::string("\0\1\2\5ab", 6))));
+  CompareWithTwin(
+      *rc::gen::container<std::string>(rc::gen::elementOf(std::string("\0\1\2\5ab", 6))));
 }
 
 TEST(ApplyRecord, KindsOtherThanDelta) {
