@@ -76,7 +76,8 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::InventoryTaken& wi
   for (int i = 0; i < count; ++i) {
     const uint64_t step = wire.lsn_steps(i);
     if (step == 0 || step > UINT64_MAX - lsn) {
-      return absl::InvalidArgumentError(absl::StrCat("inventory whose LSNs do not rise after ", lsn));
+      return absl::InvalidArgumentError(
+          absl::StrCat("inventory whose LSNs do not rise after ", lsn));
     }
     lsn += step;
     const uint64_t volume_back = wire.volume_prev_back(i);

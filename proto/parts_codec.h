@@ -1,7 +1,7 @@
 // The parts that messages share: envelopes, memberships, manifests, histories.
 //
-// ToWire never fails. FromWire checks every field of bytes from outside and answers INVALID_ARGUMENT
-// with the field's name; what it returns has passed the struct's own Check().
+// ToWire never fails. FromWire checks every field of bytes from outside and answers
+// INVALID_ARGUMENT with the field's name; what it returns has passed the struct's own Check().
 #pragma once
 
 #include <string_view>

@@ -28,8 +28,8 @@ inline void AppendVarint(uint64_t value, std::string& out) {
   out.push_back(static_cast<char>(value));
 }
 
-// The fields of proto3 that hold their default are left out, as generated code does: the encoding is
-// then the same byte for byte, and a test can say so.
+// The fields of proto3 that hold their default are left out, as generated code does: the encoding
+// is then the same byte for byte, and a test can say so.
 inline size_t VarintFieldSize(uint32_t tag, uint64_t value) {
   return value == 0 ? 0 : VarintSize(tag) + VarintSize(value);
 }
@@ -91,6 +91,23 @@ class WireReader {
     std::string_view bytes = rest_.substr(0, length);
     rest_.remove_prefix(length);
     return bytes;
+  }
+
+  // Steps over a field of a later version. Groups, which proto3 does not have, are damage.
+  void Skip(uint32_t tag) {
+    switch (tag & 7) {
+      case 0:
+        Varint();
+        return;
+      case 1:
+        Fixed64();
+        return;
+      case 2:
+        Bytes();
+        return;
+      default:
+        Fail();
+    }
   }
 
   bool ok() const { return ok_; }

@@ -146,6 +146,7 @@ enum class RefusalReason : uint8_t {
   kDiskFull = 8,         // nothing was stored; ask again later
   kOutOfRange = 9,       // an LSN outside [GC floor, SCL], or a page outside the PG
   kDamaged = 10,         // bytes here fail their checksum; ask another segment
+  kOverloaded = 11,      // nothing was stored; send it again later
 };
 
 struct Refused {
@@ -166,6 +167,7 @@ struct ReadPage {
   Envelope to;
   PageNo page;
   Lsn read_point;
+  Lsn complete_to;  // the PG's last record at or below read_point: refused if SCL is below it
 };
 
 struct PageRead {

@@ -41,6 +41,7 @@ struct StreamClosed {
   ConnId conn;
 };
 
+// Comes in ticket order: the store's batches are one sequence.
 struct Persisted {
   Ticket ticket;
 };
@@ -117,10 +118,16 @@ struct ServeRead {
   ReadPlan plan;
 };
 
-// Read the hot log as planned, on any thread, then answer the call.
+// Read the hot log as planned, on any thread, then answer the call with a GossipFill ...
 struct ServeGossip {
   CallId call;
-  GossipPlan plan;
+  LogPlan plan;
+};
+
+// ... or the stream with a LogPart.
+struct ServeFetch {
+  ConnId conn;
+  LogPlan plan;
 };
 
 struct AskPeer {
@@ -128,7 +135,7 @@ struct AskPeer {
   quorum::GossipAsk ask;
 };
 
-// Carry out with CoalescePage (core/page_builder.h) in the background, then give back Coalesced.
+// Carry out with GroupByPage and CoalescePage (core/page_builder.h) in the background, then give back Coalesced.
 struct Coalesce {
   Ticket ticket;
   CoalescePlan plan;
@@ -157,7 +164,7 @@ struct DropSegmentsDone {
   absl::Status status;
 };
 
-using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, AskPeer, Coalesce, CallRefused,
+using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, AskPeer, Coalesce, CallRefused,
                                 FormDone, RegisterDone, DropSegmentsDone>;
 
 // ---- the core -----------------------------------------------------------------------------------
@@ -168,8 +175,8 @@ struct NodeOptions {
   Incarnation incarnation;
   uint64_t seed = 1;                           // jitter of gossip
   size_t coalesce_at_bytes = 16 << 20;         // hot log of one segment that starts a coalescing
-  size_t hot_log_limit_bytes = 192 << 20;      // hot log in memory over all segments: appends above it
-                                               // are refused (DISK_FULL is not meant: see kOverloaded)
+  size_t hot_log_limit_bytes = 96 << 20;       // hot log in memory over all segments: above it the
+                                               // node is overloaded() and refuses appends (kOverloaded)
   Duration gossip_every = Duration::Millis(200);
 };
 
@@ -223,6 +230,9 @@ class NodeCore {
   // Registers whose key starts with `prefix`.
   std::vector<std::pair<std::string, quorum::RegisterState>> Registers(std::string_view prefix) const;
   bool disk_full() const { return disk_full_; }
+  // Three quarters of the hot log's limit are in use: the host should stop reading from streams that
+  // append until the coalescer has caught up.
+  bool overloaded() const;
 
  private:
   struct PendingCall;

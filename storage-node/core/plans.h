@@ -26,32 +26,37 @@ struct ReadPlan {
   uint32_t page_size = 0;
   Lsn scl;                           // of the segment, for the answer
   std::vector<LsnRange> visible;     // newest first, cut to the read point, and to the last truncate
+  bool truncated = false;            // a truncate cut `visible`: what came before does not count
   std::vector<HotRecord> hot;        // visible records of this page, oldest first
 };
 
-// Boxcars of the hot log after `after`, visible on `begun`, up to kMaxLogPartBytes.
-struct GossipPlan {
+// Boxcars of the hot log that hold a record visible on `path` in (after, up_to], by first LSN, at most
+// kMaxLogPartBytes of them. For gossip and for an opening's refill.
+struct LogPlan {
   quorum::Envelope envelope;
-  quorum::PgPath begun;
+  quorum::PgPath path;
   Lsn after;
-  Lsn scl;
+  Lsn up_to;
+  Lsn scl;        // of this segment along `path`, for a gossip answer
   Lsn vdl_heard;
 };
 
-// Fold the hot log of one timeline up to `up_to` into the page store.
+// Fold the hot log of one timeline up to `up_to` into the page store. GroupByPage (page_builder.h)
+// turns the boxcars into work per page.
 struct CoalescePlan {
   PgId pg;
   TimelineId timeline;
   uint32_t page_size = 0;
   Lsn up_to;       // everything visible at or below it moves
   Lsn floor;       // versions at or below it may be merged: nobody reads below it
-  std::vector<LsnRange> visible;  // newest first, up to `up_to`
-  struct PageWork {
-    PageNo page;
-    std::vector<HotRecord> records;  // oldest first
-  };
-  std::vector<PageWork> pages;       // by page number
-  StoreBatch finish;                 // written last: the mark that says "coalesced up to"
+  std::vector<LsnRange> visible;         // newest first, up to `up_to`
+  std::vector<quorum::Boxcar> boxcars;   // by LSN
+  StoreBatch finish;                     // written last: the mark that says "coalesced up to"
+};
+
+struct PageWork {
+  PageNo page;
+  std::vector<HotRecord> records;  // visible, oldest first
 };
 
 }  // namespace hexad::storage_node

@@ -33,9 +33,9 @@ struct DropLog {
 };
 
 enum class VersionKind : uint8_t {
-  kImage = 1,  // the whole page as of `lsn`; bytes: the page
-  kRun = 2,    // records in LSN order, the last one at `lsn`; bytes: encoded records, all above the
-               // version before it
+  kImage = 1,  // the whole page, the last record applied to it at `lsn`; bytes: the page
+  kRun = 2,    // records in LSN order, the FIRST one at `lsn`; bytes: encoded records, all above the
+               // version before it and below the version after it
 };
 
 // A version of a page into the page store, under (pg, page, timeline, lsn).
