@@ -16,7 +16,7 @@ namespace {
 
 constexpr TimelineId kTimeline(0x7100000000000001);
 constexpr PgId kPg(0x9600000000000002);
-constexpr EpochId kEpoch{3, 0xc1a1};
+constexpr EpochId kEpoch{2, 0xc1a1};
 constexpr uint32_t kPageSize = 4096;
 
 std::string Delta(uint32_t offset, std::string_view bytes) {
@@ -295,14 +295,14 @@ TEST(Boxcar, LiesInTheRecordsAreRefused) {
   ExpectRefused(WithField<uint32_t>(good, kFirstRecord + 40, UINT32_MAX), "above the limit");
   ExpectRefused(WithField<uint32_t>(good, kSecondRecord + 40, kMaxPayloadBytes), "payload cut off");
   ExpectRefused(WithField<uint32_t>(good, kSecondRecord + 40, 12), "header cut off");
-  ExpectRefused(WithField<uint32_t>(good, kSecondRecord + 36, 2), "of another epoch");
+  ExpectRefused(WithField<uint32_t>(good, kSecondRecord + 36, 3), "of another epoch");
   ExpectRefused(WithField<uint64_t>(good, kSecondRecord + 16, 1900), "pg_prev is not the LSN");
   ExpectRefused(WithField<uint64_t>(good, kSecondRecord, 1901), "volume_prev not below");
   ExpectRefused(WithField<uint8_t>(good, kSecondRecord + 44, 9), "unknown kind");
   // The message says which boxcar, and where in it.
   ExpectRefused(WithField<uint8_t>(good, kSecondRecord + 44, 9),
                 "boxcar [1901,1902] of PG 10808639105689190402 on timeline 8142508126285856769, "
-                "epoch 3.c1a1: the record after 1901: unknown kind");
+                "epoch 2.c1a1: the record after 1901: unknown kind");
 }
 
 TEST(Boxcar, LongerThanTheLimitIsRefusedBeforeItIsRead) {
