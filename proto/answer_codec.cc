@@ -14,7 +14,7 @@ using quorum::InventoryRecord;
 using quorum::SegmentAnswer;
 using quorum::SegmentInventory;
 
-void ToWire(const SegmentInventory& inventory, v1::InventoryTaken* out) {
+void InventoryToWire(const SegmentInventory& inventory, v1::InventoryTaken* out) {
   out->set_scl(inventory.scl.value());
   out->set_vdl_heard(inventory.vdl_heard.value());
   out->set_tail_at_vdl(inventory.tail_at_vdl.value());
@@ -45,7 +45,7 @@ struct Encoder {
     if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
   }
   void operator()(const quorum::InventoryTaken& in) const {
-    ToWire(in.inventory, out->mutable_inventory_taken());
+    InventoryToWire(in.inventory, out->mutable_inventory_taken());
   }
   void operator()(const quorum::LogPart& in) const {
     v1::LogPart* wire = out->mutable_log_part();

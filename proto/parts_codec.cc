@@ -40,8 +40,8 @@ absl::Status CheckName(std::string_view what, std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
   if (!legal || name.empty() || name.size() > kMaxNameBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " is not a name: 1 to ", kMaxNameBytes, " bytes of a-z, 0-9 and -"));
+    return absl::InvalidArgumentError(absl::StrCat(std::string(what), " is not a name: 1 to ",
+                                                   kMaxNameBytes, " bytes of a-z, 0-9 and -"));
   }
   return absl::OkStatus();
 }

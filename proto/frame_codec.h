@@ -1,0 +1,64 @@
+// Frames: what one message of the Log stream carries, many requests or many answers at a time.
+//
+// The hot path of the product passes here twelve times per boxcar (six streams, two ends), so the
+// log's bytes are not copied:
+//
+//   encode   [heads of requests][boxcar A][heads][boxcar B]...   slices of one ByteBuffer; the six
+//            streams share the boxcars' bytes, each has its own few bytes of heads
+//   decode   the frame as one run of bytes; each boxcar is a view into it that keeps it alive
+//
+// The bytes are exactly those of the generated WriterFrame and NodeFrame: tests/unit/codec_test
+// compares. Anything that does not look like the encoder's own Append goes to the generated parser.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "quorum/messages.h"
+
+namespace hexad::proto {
+
+// Entries of one frame. More is refused before anything is allocated for them.
+inline constexpr size_t kMaxFrameEntries = 4096;
+// The largest message that either end accepts. A frame may exceed kFullFrameBytes by one request.
+inline constexpr int kMaxMessageBytes = 8 * 1024 * 1024;
+// A sender closes a frame that has reached this size: bigger ones only delay their first boxcar.
+inline constexpr size_t kFullFrameBytes = 1024 * 1024;
+
+// Builds one WriterFrame. Not thread-safe. Reusable after Take().
+class WriterFrameBuilder {
+ public:
+  // REQUIRES: !full().
+  void Add(const quorum::SegmentRequest& request);
+  bool empty() const { return entries_ == 0; }
+  bool full() const { return entries_ == kMaxFrameEntries || bytes_ >= kFullFrameBytes; }
+  grpc::ByteBuffer Take();
+
+ private:
+  void AddAppend(const quorum::Append& append);
+  void FlushHeads();
+
+  std::string heads_;                // encoded, and not yet a slice
+  std::vector<grpc::Slice> slices_;  // in order
+  size_t entries_ = 0;
+  size_t bytes_ = 0;
+};
+
+grpc::ByteBuffer EncodeWriterFrame(std::span<const quorum::SegmentRequest> requests);
+grpc::ByteBuffer EncodeNodeFrame(std::span<const quorum::SegmentAnswer> answers);
+
+// INVALID_ARGUMENT names the first field that is wrong; nothing of such a frame may be used, and
+// its stream should end. Duplicates and old frames are not errors here: the core judges them.
+absl::StatusOr<std::vector<quorum::SegmentRequest>> DecodeWriterFrame(
+    const grpc::ByteBuffer& frame);
+absl::StatusOr<std::vector<quorum::SegmentAnswer>> DecodeNodeFrame(const grpc::ByteBuffer& frame);
+
+// The same on plain bytes, as fuzzers and tests call it.
+absl::StatusOr<std::vector<quorum::SegmentRequest>> DecodeWriterFrame(const BytesRef& frame);
+absl::StatusOr<std::vector<quorum::SegmentAnswer>> DecodeNodeFrame(const BytesRef& frame);
+
+}  // namespace hexad::proto
