@@ -32,6 +32,7 @@ static_assert(static_cast<int>(quorum::RefusalReason::kBadRequest) == v1::BAD_RE
 static_assert(static_cast<int>(quorum::RefusalReason::kDiskFull) == v1::DISK_FULL);
 static_assert(static_cast<int>(quorum::RefusalReason::kOutOfRange) == v1::OUT_OF_RANGE);
 static_assert(static_cast<int>(quorum::RefusalReason::kDamaged) == v1::DAMAGED);
+static_assert(static_cast<int>(quorum::RefusalReason::kOverloaded) == v1::OVERLOADED);
 
 }  // namespace
 

@@ -12,6 +12,7 @@ void ToWire(const quorum::ReadPage& read, v1::ReadPageRequest* out) {
   ToWire(read.to, out->mutable_to());
   out->set_page(read.page.value());
   out->set_read_point(read.read_point.value());
+  out->set_complete_to(read.complete_to.value());
 }
 
 void ToWire(const ReadAnswer& answer, v1::ReadPageAnswer* out) {
@@ -47,7 +48,8 @@ void ToWire(const GossipAnswer& answer, v1::GossipFill* out) {
 }
 
 quorum::ReadPage FromWire(const v1::ReadPageRequest& wire) {
-  return quorum::ReadPage{FromWire(wire.to()), PageNo(wire.page()), Lsn(wire.read_point())};
+  return quorum::ReadPage{FromWire(wire.to()), PageNo(wire.page()), Lsn(wire.read_point()),
+                          Lsn(wire.complete_to())};
 }
 
 absl::StatusOr<quorum::GossipAsk> FromWire(const v1::GossipAsk& wire) {
