@@ -1,8 +1,9 @@
-// What a storage node's core asks its disk to do, as data. The port that does it is io/segment_store.h.
+// What a storage node's core asks its disk to do, as data. The port that does it is
+// io/segment_store.h.
 //
 // A batch is atomic: after a crash all of it is there or nothing. kSynced batches are on the disk
-// before they are answered. kOrdered batches may be lost by a power cut, but only together with every
-// batch after them: the log of the store is one sequence.
+// before they are answered. kOrdered batches may be lost by a power cut, but only together with
+// every batch after them: the log of the store is one sequence.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "quorum/base/bytes.h"
 #include "quorum/base/types.h"
 
@@ -34,8 +36,8 @@ struct DropLog {
 
 enum class VersionKind : uint8_t {
   kImage = 1,  // the whole page, the last record applied to it at `lsn`; bytes: the page
-  kRun = 2,    // records in LSN order, the FIRST one at `lsn`; bytes: encoded records, all above the
-               // version before it and below the version after it
+  kRun = 2,  // records in LSN order, the FIRST one at `lsn`; bytes: encoded records, all above the
+             // version before it and below the version after it
 };
 
 // A version of a page into the page store, under (pg, page, timeline, lsn).
@@ -56,6 +58,11 @@ struct DropVersions {
   Lsn below;
 };
 
+// Every meta key of one PG on this node starts with this: "pg/" + 16 hex digits + "/".
+inline std::string SegmentMetaPrefix(PgId pg) {
+  return absl::StrCat("pg/", absl::Hex(pg.value(), absl::kZeroPad16), "/");
+}
+
 // Small state, under a key that its owner chooses (see segment_state.h). Checksummed by the store.
 struct PutMeta {
   std::string key;
@@ -71,14 +78,15 @@ struct DropSegment {
   PgId pg;
 };
 
-using StoreOp = std::variant<PutBoxcar, DropLog, PutVersion, DropVersions, PutMeta, DropMeta,
-                             DropSegment>;
+using StoreOp =
+    std::variant<PutBoxcar, DropLog, PutVersion, DropVersions, PutMeta, DropMeta, DropSegment>;
 
 struct StoreBatch {
   std::vector<StoreOp> ops;
 };
 
-// --- what is read back -----------------------------------------------------------------------------
+// --- what is read back
+// -----------------------------------------------------------------------------
 
 // An interval of one timeline's log, both ends inclusive.
 struct LsnRange {
