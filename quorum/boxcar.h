@@ -2,8 +2,8 @@
 //
 // It is encoded once by the writer, sent to six nodes as it is, stored as it is, and handed on by
 // gossip and by refill as it is. One checksum covers where it belongs and what it says. It also
-// carries the VDL and PGMRPL of the moment it was sealed, so that "the highest VDL heard" survives a
-// node's restart without a write of its own. docs/log-format.md gives the layout.
+// carries the VDL and PGMRPL of the moment it was sealed, so that "the highest VDL heard" survives
+// a node's restart without a write of its own. docs/log-format.md gives the layout.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,12 @@ inline constexpr size_t kMaxBoxcarBytes = 1024 * 1024;  // header included
 struct BoxcarHeader {
   TimelineId timeline;
   PgId pg;
-  EpochId epoch;      // of the writer that issued the records
-  Lsn first_lsn;      // of the first and the last record inside; both belong to `pg`,
-  Lsn last_lsn;       // LSNs between them may belong to other PGs
-  Lsn pg_prev;        // the first record's: where this boxcar attaches to the PG's chain
-  Lsn vdl;            // the writer's VDL when it sealed the boxcar
-  Lsn pgmrpl;         // lowest read point in use then
+  EpochId epoch;  // of the writer that issued the records
+  Lsn first_lsn;  // of the first and the last record inside; both belong to `pg`,
+  Lsn last_lsn;   // LSNs between them may belong to other PGs
+  Lsn pg_prev;    // the first record's: where this boxcar attaches to the PG's chain
+  Lsn vdl;        // the writer's VDL when it sealed the boxcar
+  Lsn pgmrpl;     // lowest read point in use then
   uint32_t record_count = 0;
 };
 
@@ -42,8 +42,10 @@ struct Boxcar {
 };
 
 // Verifies bytes from outside: length, magic, checksum, record count, each record's header, rising
-// LSNs, each pg_prev equal to the record before, one epoch throughout. INVALID_ARGUMENT or DATA_LOSS
-// (checksum) says what is wrong. Payloads are checked against the page size by CheckPayloads.
+// LSNs, each pg_prev equal to the record before, one epoch throughout, VDL below the first LSN
+// (what was not yet sent cannot be durable). INVALID_ARGUMENT or DATA_LOSS (checksum) says what is
+// wrong. No allocation but for a refusal's message. Payloads are checked against the page size by
+// CheckPayloads.
 absl::StatusOr<Boxcar> DecodeBoxcar(BytesRef bytes);
 
 // CheckPayload for each record, and each page inside [first_page, first_page + page_count).
@@ -81,9 +83,10 @@ class BoxcarBuilder {
   bool Fits(size_t payload_bytes) const {
     return size() + kRecordHeaderBytes + payload_bytes <= kMaxBoxcarBytes;
   }
-  // REQUIRES: Fits(payload), lsn above the last one, pg_prev equal to the last one (if any).
+  // REQUIRES: Fits(payload), lsn above the last one, pg_prev equal to the last one (if any), the
+  // builder's epoch number.
   void Add(const RecordView& record);
-  // Writes header and checksum and starts over. REQUIRES: !empty().
+  // Writes header and checksum and starts over. REQUIRES: !empty(), vdl < first_lsn().
   Boxcar Seal(Lsn vdl, Lsn pgmrpl);
 
  private:

@@ -198,6 +198,8 @@ TEST(Boxcar, TheBuilderStartsOverAfterSeal) {
   EXPECT_EQ(builder.size(), kBoxcarHeaderBytes + kRecordHeaderBytes + 3);
   const Boxcar first = builder.Seal(Lsn(4), Lsn(4));
   EXPECT_EQ(builder.size(), kBoxcarHeaderBytes);
+  EXPECT_EQ(builder.first_lsn(), Lsn::None());
+  EXPECT_EQ(builder.last_lsn(), Lsn::None());
   builder.Add(Record(9, 5, ""));
   const Boxcar second = builder.Seal(Lsn(5), Lsn(4));
   EXPECT_EQ(first.header.last_lsn, Lsn(5));
@@ -305,9 +307,18 @@ TEST(Boxcar, LiesInTheRecordsAreRefused) {
                 "epoch 2.c1a1: the record after 1901: unknown kind");
 }
 
-TEST(Boxcar, LongerThanTheLimitIsRefusedBeforeItIsRead) {
-  std::string huge(kMaxBoxcarBytes + 1, '\0');
-  EXPECT_EQ(Decode(std::move(huge)).code(), absl::StatusCode::kInvalidArgument);
+TEST(Boxcar, LongerThanTheLimitIsRefusedEvenIfItIsSound) {
+  const std::string payload(kMaxPayloadBytes, 'x');
+  BoxcarBuilder builder(kTimeline, kPg, kEpoch);
+  uint64_t lsn = 1;
+  for (; builder.Fits(payload.size()); ++lsn) builder.Add(Record(lsn, lsn - 1, payload));
+  // One record more than the builder would take.
+  std::string bytes(builder.Seal(Lsn::None(), Lsn::None()).bytes.view());
+  EncodeRecord(Record(lsn, lsn - 1, payload), bytes);
+  StoreLe<uint32_t>(bytes.data() + 12, static_cast<uint32_t>(lsn));
+  StoreLe<uint64_t>(bytes.data() + 40, lsn);
+  StoreLe<uint32_t>(bytes.data() + 68, static_cast<uint32_t>(bytes.size() - kBoxcarHeaderBytes));
+  ExpectRefused(Resealed(std::move(bytes)), "too long");
 }
 
 TEST(Boxcar, CheckPayloadsSeesEachRecordAndItsPage) {
@@ -315,6 +326,7 @@ TEST(Boxcar, CheckPayloadsSeesEachRecordAndItsPage) {
   EXPECT_TRUE(CheckPayloads(boxcar, kPageSize, PageNo(0), 10).ok());
   EXPECT_TRUE(CheckPayloads(boxcar, kPageSize, PageNo(7), 3).ok());
   EXPECT_FALSE(CheckPayloads(boxcar, kPageSize, PageNo(8), 2).ok());
+  EXPECT_FALSE(CheckPayloads(boxcar, kPageSize, PageNo(8), UINT64_MAX).ok());
   EXPECT_FALSE(CheckPayloads(boxcar, kPageSize, PageNo(7), 2).ok());
   EXPECT_TRUE(CheckPayloads(boxcar, kPageSize, PageNo(7), UINT64_MAX).ok());
 
