@@ -55,7 +55,11 @@ struct Encoder {
   void operator()(const quorum::Refilled& in) const {
     out->mutable_refilled()->set_scl(in.scl.value());
   }
-  void operator()(const quorum::Begun& in) const { out->mutable_begun()->set_scl(in.scl.value()); }
+  void operator()(const quorum::Begun& in) const {
+    v1::Begun* wire = out->mutable_begun();
+    wire->set_scl(in.scl.value());
+    wire->set_geometry_epoch(in.geometry_epoch.value());
+  }
   void operator()(const quorum::Ack& in) const { out->mutable_ack()->set_scl(in.scl.value()); }
   void operator()(const quorum::Refused& in) const { ToWire(in, out->mutable_refused()); }
 };
@@ -150,7 +154,8 @@ absl::StatusOr<SegmentAnswer> FromWire(v1::SegmentAnswer&& wire) {
     case v1::SegmentAnswer::kRefilled:
       return quorum::Refilled{from, Lsn(wire.refilled().scl())};
     case v1::SegmentAnswer::kBegun:
-      return quorum::Begun{from, Lsn(wire.begun().scl())};
+      return quorum::Begun{from, Lsn(wire.begun().scl()),
+                           GeometryEpoch(wire.begun().geometry_epoch())};
     case v1::SegmentAnswer::kAck:
       return quorum::Ack{from, Lsn(wire.ack().scl())};
     case v1::SegmentAnswer::kRefused:

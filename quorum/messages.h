@@ -1,8 +1,8 @@
-// What a writer (or an opening) and a segment say to each other, as plain structs. proto/ turns them
-// into bytes; the simulator passes them as they are.
+// What a writer (or an opening) and a segment say to each other, as plain structs. proto/ turns
+// them into bytes; the simulator passes them as they are.
 //
-// One bidirectional stream per (writer, node) carries them in order. Every request names timeline, PG,
-// epoch and membership epoch; a stale one is answered by Refused with the current values.
+// One bidirectional stream per (writer, node) carries them in order. Every request names timeline,
+// PG, epoch and membership epoch; a stale one is answered by Refused with the current values.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,9 @@ struct Refill {
 };
 
 // Opening, step 5: the new epoch with its whole history; the first PG also gets the manifest.
-// Repeated by the writer to every segment that has not answered, on every new stream.
+// Repeated by the writer to every segment that has not answered, on every new stream, and when the
+// geometry grows. A manifest replaces what an earlier epoch left; within an epoch a lower geometry
+// epoch never replaces a higher one.
 struct Begin {
   Envelope to;
   PgPath path;
@@ -84,8 +86,8 @@ struct Append {
   BytesRef boxcar;
 };
 
-using SegmentRequest = std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill, Begin,
-                                    Append>;
+using SegmentRequest =
+    std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill, Begin, Append>;
 
 // --- answers -------------------------------------------------------------------------------------
 
@@ -94,10 +96,10 @@ struct Created {
 };
 
 struct Polled {
-  Envelope from;                // from.epoch: the highest promised
-  PgPath begun;                 // the newest epoch it accepted
-  Lsn scl;                      // along `begun`
-  Lsn vdl_heard;                // along `begun`
+  Envelope from;                  // from.epoch: the highest promised
+  PgPath begun;                   // the newest epoch it accepted
+  Lsn scl;                        // along `begun`
+  Lsn vdl_heard;                  // along `begun`
   int64_t writer_silent_ms = -1;  // since it last heard the writer of `begun`; -1 = never
 };
 
@@ -127,6 +129,10 @@ struct Refilled {
 struct Begun {
   Envelope from;
   Lsn scl;
+  // Of the manifest that this segment keeps durably now, 0 if it keeps none. A growing writer counts
+  // the segments that hold the new geometry by this, so that an answer to an earlier Begin, late or
+  // repeated, can never be taken for one.
+  GeometryEpoch geometry_epoch{0};
 };
 
 // Cumulative: everything of this PG up to `scl` is on this segment's disk, fsynced.
@@ -157,12 +163,13 @@ struct Refused {
   std::string message;  // for people: what, and which LSNs, epochs, PG
 };
 
-using SegmentAnswer = std::variant<Created, Polled, Promised, InventoryTaken, LogPart, Refilled, Begun,
-                                   Ack, Refused>;
+using SegmentAnswer =
+    std::variant<Created, Polled, Promised, InventoryTaken, LogPart, Refilled, Begun, Ack, Refused>;
 
-// --- reads and gossip (unary) ----------------------------------------------------------------------
+// --- reads and gossip (unary) --------------------------------------------------------------------
 
-// A page as of a read point. `to.epoch` is the reader's claim: a segment that promised more refuses.
+// A page as of a read point. `to.epoch` is the reader's claim: a segment that promised more
+// refuses.
 struct ReadPage {
   Envelope to;
   PageNo page;
@@ -185,7 +192,7 @@ struct GossipAsk {
 
 struct GossipFill {
   Envelope from;
-  PgPath begun;                   // the responder's history
+  PgPath begun;  // the responder's history
   Lsn scl;
   Lsn vdl_heard;
   std::vector<BytesRef> boxcars;  // visible on `begun`, after the asker's scl

@@ -46,8 +46,9 @@ std::optional<RegisterState> OnAccept(const RegisterState& state, Ballot ballot,
 // One attempt of one proposer, as a state machine over the members' answers.
 class RegisterProposer {
  public:
-  // Given the current value ("" = none), the value to write; a status aborts the attempt (for example
-  // ALREADY_EXISTS) after the current value has been re-accepted, so that what was reported is decided.
+  // Given the current value ("" = none), the value to write; a status aborts the attempt (for
+  // example ALREADY_EXISTS) after the current value has been re-accepted, so that what was reported
+  // is decided.
   using Change = std::function<absl::StatusOr<std::string>(const std::string& current)>;
 
   RegisterProposer(QuorumExpr write, Ballot ballot, Change change);
@@ -63,16 +64,23 @@ class RegisterProposer {
 
   // In kDone: the change's outcome, with the value that is now registered.
   const absl::StatusOr<std::string>& outcome() const { return outcome_; }
-  // In kOutrun: a ballot number that beats everything seen.
+  // A ballot number that beats everything seen: for the next attempt, after kOutrun, or after
+  // waiting long enough for members that do not answer. Whether an attempt that was outrun while
+  // accepting has been decided is for the next one to find out: `change` may be given its own
+  // value.
   uint64_t NextNumber() const { return highest_.number + 1; }
 
  private:
+  // kOutrun once those that did not refuse are too few.
+  void Refused(int member, const RegisterState& state);
+
   QuorumExpr write_;
   Ballot ballot_;
   Change change_;
   Phase phase_ = Phase::kPreparing;
   MemberSet granted_;
   MemberSet accepted_;
+  MemberSet refused_;  // in this phase
   RegisterState best_;
   Ballot highest_;
   std::string proposal_;

@@ -1,0 +1,88 @@
+#include "quorum/pg_path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "quorum/base/check.h"
+
+namespace hexad::quorum {
+namespace {
+
+bool SameEpoch(const PathStep& a, const PathStep& b) {
+  return a.timeline == b.timeline && a.epoch == b.epoch && a.first_lsn == b.first_lsn;
+}
+
+// The tail of step `i`; Max() for the newest, whose end is still open.
+Lsn TailOf(const PgPath& path, size_t i) {
+  return i < path.tails.size() ? path.tails[i] : Lsn::Max();
+}
+
+}  // namespace
+
+absl::Status PgPath::Check() const {
+  if (path.empty()) return absl::InvalidArgumentError("PG path without a step");
+  const std::vector<PathStep>& steps = path.steps();
+  if (tails.size() + 1 != steps.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("PG path of ", steps.size(), " steps with ", tails.size(), " tails"));
+  }
+  // A step either leaves the PG's chain where it was, or ends it at a record of its own.
+  Lsn before = Lsn::None();
+  for (size_t i = 0; i < tails.size(); ++i) {
+    const bool own = steps[i].first_lsn <= tails[i] && tails[i] <= steps[i].last_lsn;
+    if (tails[i] != before && !own) {
+      return absl::InvalidArgumentError(absl::StrCat("PG path ", path.Describe(), ": tail ",
+                                                     tails[i].value(), " of step ", i, " after ",
+                                                     before.value(), " is not of that step"));
+    }
+    before = tails[i];
+  }
+  return absl::OkStatus();
+}
+
+PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
+  INVARIANT(tail <= fork);
+  PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}};
+  const std::vector<PathStep>& steps = child.path.steps();
+  for (size_t i = 0; i + 1 < steps.size(); ++i) {
+    // Only the steps that end at the fork can have been cut by it; before them nothing changed.
+    const bool ends_at_fork = steps[i].last_lsn == fork;
+    INVARIANT(ends_at_fork || tails[i] <= tail);
+    child.tails.push_back(ends_at_fork ? tail : tails[i]);
+  }
+  INVARIANT(child.Check().ok());
+  return child;
+}
+
+// An epoch has one parent and one fork, so two paths that share a step share everything before it,
+// cut alike; they can differ only from the end of the last shared step on. What the segment holds
+// of that step counts up to the lower of the two cuts:
+//
+//   from   e1 [1,900] > e2 [1901,...]    scl 2000     e1 was cut at 900 there,
+//   this   e1 [1,700] > e3 [3401,...]                 at 700 here: the PG's tail at 700
+//
+//   from   e1 [1,...]                    scl 880      open there, 900 here: 880 stays 880, and a
+//   this   e1 [1,900] > e2 [1901,...]                 scl of 950 becomes the PG's tail at 900
+//
+// Beyond the lower cut the longer of the two histories has records that the segment was never asked
+// to have, or has records that this history does not.
+Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
+  const std::vector<PathStep>& ours = path.steps();
+  const std::vector<PathStep>& theirs = from.path.steps();
+  const size_t common = std::min(ours.size(), theirs.size());
+  size_t shared = 0;
+  while (shared < common && SameEpoch(ours[shared], theirs[shared])) ++shared;
+  if (shared == 0) return Lsn::None();  // two histories of nothing in common
+  const size_t last = shared - 1;
+
+  const Lsn our_cut = ours[last].last_lsn;
+  const Lsn their_cut = theirs[last].last_lsn;
+  // Where both are cut alike the tails agree too, for honest peers; the lower is the safe one.
+  Lsn tail = std::min(TailOf(*this, last), TailOf(from, last));
+  if (our_cut < their_cut) tail = TailOf(*this, last);
+  if (their_cut < our_cut) tail = TailOf(from, last);
+  return std::min(scl, tail);
+}
+
+}  // namespace hexad::quorum
