@@ -1,0 +1,110 @@
+#include "storage-node/io/rocksdb_batch.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "quorum/base/check.h"
+#include "storage-node/io/rocksdb_errors.h"
+#include "storage-node/io/store_format.h"
+
+namespace hexad::storage_node {
+namespace {
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+void Expect(const rocksdb::Status& status) {
+  INVARIANT(status.ok());  // building a batch in memory, without a size limit, cannot fail
+}
+
+}  // namespace
+
+absl::Status RocksDbBatch::Add(const StoreOp& op) {
+  return std::visit([this](const auto& o) { return On(o); }, op);
+}
+
+absl::Status RocksDbBatch::On(const PutBoxcar& put) {
+  const Lsn below = DroppedBelow(put.pg, put.timeline);
+  // Again a boxcar below what was dropped: the next drop must reach down to it.
+  if (put.first_lsn < below) changed_[{put.pg, put.timeline}] = put.first_lsn;
+  Expect(batch_.Put(families_[kLogFamily], LogKey(put.pg, put.timeline, put.first_lsn),
+                    ToSlice(put.bytes.view())));
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbBatch::On(const DropLog& drop) {
+  const Lsn from = DroppedBelow(drop.pg, drop.timeline);
+  if (from >= drop.below) return absl::OkStatus();
+  Expect(batch_.DeleteRange(families_[kLogFamily], LogKey(drop.pg, drop.timeline, from),
+                            LogKey(drop.pg, drop.timeline, drop.below)));
+  changed_[{drop.pg, drop.timeline}] = drop.below;
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbBatch::On(const PutVersion& put) {
+  const std::string key = VersionKey(put.pg, put.page, put.timeline, put.lsn);
+  Expect(batch_.Put(families_[kPagesFamily], key, SealVersion(key, put.kind, put.bytes)));
+  put_versions_.insert(key);
+  return absl::OkStatus();
+}
+
+// One deletion per version, not one per range: a page has few versions, and thousands of range
+// tombstones would make every read slow.
+absl::Status RocksDbBatch::On(const DropVersions& drop) {
+  if (drop.below.IsNone()) return absl::OkStatus();
+  const std::string first = VersionKey(drop.pg, drop.page, drop.timeline, drop.below.Prev());
+  const std::string last = VersionKey(drop.pg, drop.page, drop.timeline, Lsn::None());
+  for (auto it = put_versions_.lower_bound(first); it != put_versions_.end() && *it <= last; ++it) {
+    Expect(batch_.Delete(families_[kPagesFamily], *it));
+  }
+  if (stored_versions_ == nullptr) {
+    rocksdb::ReadOptions options;
+    options.prefix_same_as_start = true;
+    stored_versions_.reset(db_->NewIterator(options, families_[kPagesFamily]));
+  }
+  rocksdb::Iterator& it = *stored_versions_;
+  for (it.Seek(first); it.Valid() && it.key().compare(last) <= 0; it.Next()) {
+    Expect(batch_.Delete(families_[kPagesFamily], it.key()));
+  }
+  if (it.status().ok()) return absl::OkStatus();
+  return ReadError(it.status(), absl::StrCat("versions of page ", drop.page.value(), " of PG ",
+                                             drop.pg.value(), " cannot be dropped"));
+}
+
+absl::Status RocksDbBatch::On(const PutMeta& put) {
+  Expect(batch_.Put(families_[kMetaFamily], put.key, SealMeta(put.key, put.value)));
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbBatch::On(const DropMeta& drop) {
+  Expect(batch_.Delete(families_[kMetaFamily], drop.key));
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbBatch::On(const DropSegment& drop) {
+  DropPrefix(kLogFamily, PgPrefix(drop.pg));
+  DropPrefix(kPagesFamily, PgPrefix(drop.pg));
+  DropPrefix(kMetaFamily, SegmentMetaPrefix(drop.pg));
+  dropped_segments_.push_back(drop.pg);
+  return absl::OkStatus();
+}
+
+void RocksDbBatch::DropPrefix(ColumnFamily family, std::string_view prefix) {
+  std::string end = PrefixEnd(prefix);
+  if (end.empty()) {  // the last PG of all: up to and including the longest key there can be
+    end = std::string(kVersionKeyBytes, '\xff');
+    Expect(batch_.Delete(families_[family], end));
+  }
+  Expect(batch_.DeleteRange(families_[family], ToSlice(prefix), end));
+}
+
+Lsn RocksDbBatch::DroppedBelow(PgId pg, TimelineId timeline) const {
+  if (const auto it = changed_.find({pg, timeline}); it != changed_.end()) return it->second;
+  if (const auto it = dropped_.find({pg, timeline}); it != dropped_.end()) return it->second;
+  return Lsn::None();
+}
+
+void RocksDbBatch::TakeOver(DroppedLogs& dropped) const {
+  for (const auto& [log, below] : changed_) dropped[log] = below;
+}
+
+}  // namespace hexad::storage_node

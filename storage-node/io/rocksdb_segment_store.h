@@ -1,0 +1,109 @@
+// The storage node's disk on RocksDB 7.8 (Debian 12). store_format.h gives the layout,
+// rocksdb_tuning.h the set-up and its memory, wal_order.h and store_witness.h what makes recovery
+// honest.
+//
+// What survives
+//   crash of the process   every Write that returned OK, synced or not
+//   power cut              every synced Write that returned OK, and a prefix of the ordered ones
+//   after
+// A Write that was under way may be there or not, always whole.
+//
+// What becomes of damage
+//   value (pages, meta)    own checksum over key and bytes fails: DATA_LOSS for that read
+//   block of a table       RocksDB's checksum fails: DATA_LOSS for reads that need it. ScanLog goes
+//                          on behind the damage and says DATA_LOSS at its end, so that all but the
+//                          lost boxcars are seen. When a compaction meets it, the store stops.
+//   table, MANIFEST or CURRENT missing, or a table of the wrong size: DATA_LOSS from Open
+//   log (WAL) torn         by a power cut, in its unsynced tail: cut off there, silently, as it
+//   must be log damaged, truncated or deleted, so that synced data is gone: DATA_LOSS from Open, as
+//   far as the
+//                          witness knows (exactly after a crash or a clean stop; after a power cut
+//                          all but the last seconds before it). RocksDB itself notices none of this
+//                          in the newest log, and size and presence only in older ones.
+// A store that answered DATA_LOSS to Open answers it again: only an empty directory starts afresh.
+//
+// Failed writes
+//   no space               RESOURCE_EXHAUSTED, nothing stored; works again when there is space.
+//   Below
+//                          StoreOptions::reserve_bytes of free space boxcars are refused, below
+//                          half of it page versions too, so that promises (meta) and drops still
+//                          find room: a full node can be fenced, and can coalesce itself free.
+//   anything else          durability is unknown: this Write and all later ones fail, and the
+//   witness
+//                          keeps the directory from being opened again. Reads go on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "storage-node/io/rocksdb_batch.h"
+#include "storage-node/io/rocksdb_errors.h"
+#include "storage-node/io/segment_store.h"
+#include "storage-node/io/store_witness.h"
+
+namespace rocksdb {
+class Env;
+class FileSystem;
+}  // namespace rocksdb
+
+namespace hexad::storage_node {
+
+struct StoreOptions {
+  size_t memory_bytes = 96 << 20;     // block cache and memtables: see rocksdb_tuning.h
+  uint64_t reserve_bytes = 64 << 20;  // free space kept for meta and drops
+  std::shared_ptr<rocksdb::FileSystem>
+      file_system;  // none = the machine's; tests plant faults here
+};
+
+class RocksDbSegmentStore : public SegmentStore {
+ public:
+  // Makes `directory` (and its parents) if it does not exist.
+  // FAILED_PRECONDITION: in use, not a directory, not readable or writable, or it holds something
+  // else; nothing was touched. DATA_LOSS: see above. RESOURCE_EXHAUSTED: the disk is full.
+  static absl::StatusOr<std::unique_ptr<RocksDbSegmentStore>> Open(const std::string& directory,
+                                                                   const StoreOptions& options);
+  ~RocksDbSegmentStore() override;
+
+  absl::Status Write(const std::vector<const StoreBatch*>& batches, Durability durability) override;
+  absl::Status ScanLog(PgId pg, TimelineId timeline, Lsn from,
+                       const BoxcarVisitor& visit) const override;
+  absl::StatusOr<Lsn> FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const override;
+  absl::StatusOr<std::vector<PageVersion>> ReadVersions(
+      PgId pg, PageNo page, const std::vector<LsnRange>& visible) const override;
+  absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override;
+  uint64_t ApproximateBytes() const override;
+
+  // Moves everything into tables, as happens by itself when memory fills. For tests and benches.
+  absl::Status Flush();
+
+ private:
+  RocksDbSegmentStore(std::string directory, const StoreOptions& options);
+  absl::Status OpenDatabase(const StoreOptions& options);
+  absl::Status CheckRecovered();
+  absl::Status CheckServing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status CheckSpace(const std::vector<const StoreBatch*>& batches)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status WriteFailed(const rocksdb::Status& error)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Stop(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void DeleteFilesOf(PgId pg);
+
+  const std::string directory_;
+  const uint64_t reserve_bytes_;
+  std::unique_ptr<rocksdb::Env> env_;  // only with StoreOptions::file_system
+  std::shared_ptr<BackgroundErrors> background_errors_;
+  std::unique_ptr<StoreWitness> witness_;
+  std::unique_ptr<rocksdb::DB> db_;
+  FamilyHandles families_;
+
+  absl::Mutex write_mutex_;  // one Write at a time; reads take no lock
+  absl::Status stopped_ ABSL_GUARDED_BY(write_mutex_);
+  bool no_space_ ABSL_GUARDED_BY(write_mutex_) = false;  // RocksDB waits for Resume()
+  DroppedLogs dropped_logs_ ABSL_GUARDED_BY(write_mutex_);
+};
+
+}  // namespace hexad::storage_node

@@ -1,0 +1,91 @@
+#include "storage-node/io/store_directory.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <limits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage-node/io/store_witness.h"
+
+namespace hexad::storage_node {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status Unusable(const std::string& directory, const std::string& why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot use ", directory, " as a store: ", why));
+}
+
+struct Contents {
+  bool witness = false;
+  bool current = false;
+  bool data = false;    // tables or logs of RocksDB: something was stored
+  std::string foreign;  // the first name that does not belong to a store
+};
+
+// "lost+found" is what a fresh file system holds.
+Contents List(const std::string& directory, std::error_code& error) {
+  Contents contents;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name == StoreWitness::kFileName) {
+      contents.witness = true;
+    } else if (name == "CURRENT") {
+      contents.current = true;
+    } else if (absl::EndsWith(name, ".sst") || absl::EndsWith(name, ".log")) {
+      contents.data = true;
+    }
+    if (name != "lost+found" && contents.foreign.empty()) contents.foreign = name;
+  }
+  return contents;
+}
+
+}  // namespace
+
+absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return Unusable(directory, error.message());
+  if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return Unusable(directory, absl::StrCat(std::generic_category().message(errno),
+                                            "; check owner, permissions and mount"));
+  }
+  const Contents contents = List(directory, error);
+  if (error) return Unusable(directory, error.message());
+  if (!contents.witness) {
+    if (contents.foreign.empty()) return DirectoryState::kFresh;
+    return Unusable(directory,
+                    absl::StrCat("it holds something else (", contents.foreign, ", and no file ",
+                                 StoreWitness::kFileName, "); name an empty directory"));
+  }
+  if (contents.current) return DirectoryState::kStore;
+  if (!contents.data) return DirectoryState::kFresh;
+  return absl::DataLossError(absl::StrCat(
+      directory,
+      " holds a store without its CURRENT file; move the directory away and start with an "
+      "empty one, peers will fill it"));
+}
+
+uint64_t DirectoryBytes(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;  // files come and go meanwhile
+    const uint64_t size = it->file_size(gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+uint64_t FreeBytes(const std::string& directory) {
+  struct statvfs info {};
+  if (statvfs(directory.c_str(), &info) != 0) return std::numeric_limits<uint64_t>::max();
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+}  // namespace hexad::storage_node

@@ -1,0 +1,25 @@
+// What a store's directory holds, before anything in it is opened or changed.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace hexad::storage_node {
+
+enum class DirectoryState {
+  kFresh,  // empty, or made just now, or left by a first opening that did not get far
+  kStore,  // a store
+};
+
+// Makes the directory if it does not exist. FAILED_PRECONDITION: it is something else, or cannot be
+// used, and is left as it is. DATA_LOSS: a store that lost its CURRENT file.
+absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory);
+
+// Bytes of the files in it; 0 if it cannot be read.
+uint64_t DirectoryBytes(const std::string& directory);
+
+// Bytes that an ordinary user can still write to its file system; the largest number if unknown.
+uint64_t FreeBytes(const std::string& directory);
+
+}  // namespace hexad::storage_node
