@@ -1,19 +1,23 @@
-// A storage node without its process: every segment it holds, the registers, and its identity, as one
-// state machine. The host (or the simulator) feeds it inputs and carries out its effects.
+// A storage node without its process: every segment it holds, the registers, and its identity, as
+// one state machine. The host (or the simulator) feeds it inputs and carries out its effects.
 //
-// What is durable where: an answer that promises something (Ack, Promised, Begun, Refilled, Created, a
-// register's answer) is emitted only by the Step that consumes the Persisted of the batch that made
-// it true. A host that reorders effects cannot acknowledge too early.
+// What is durable where: an answer that promises something (Ack, Promised, Begun, Refilled,
+// Created, a register's answer) is emitted only by the Step that consumes the Persisted of the
+// batch that made it true. A host that reorders effects cannot acknowledge too early.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "quorum/base/core.h"
 #include "quorum/base/prng.h"
 #include "quorum/messages.h"
@@ -95,9 +99,9 @@ struct DropSegmentsAsked {
   std::vector<PgId> pgs;
 };
 
-using NodeInput = std::variant<Tick, RequestReceived, StreamClosed, Persisted, NotPersisted, ReadAsked,
-                               GossipAsked, PeerAnswered, Coalesced, FormAsked, RegisterAsked,
-                               DropSegmentsAsked>;
+using NodeInput =
+    std::variant<Tick, RequestReceived, StreamClosed, Persisted, NotPersisted, ReadAsked,
+                 GossipAsked, PeerAnswered, Coalesced, FormAsked, RegisterAsked, DropSegmentsAsked>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -135,7 +139,8 @@ struct AskPeer {
   quorum::GossipAsk ask;
 };
 
-// Carry out with GroupByPage and CoalescePage (core/page_builder.h) in the background, then give back Coalesced.
+// Carry out with GroupByPage and CoalescePage (core/page_builder.h) in the background, then give
+// back Coalesced.
 struct Coalesce {
   Ticket ticket;
   CoalescePlan plan;
@@ -164,8 +169,8 @@ struct DropSegmentsDone {
   absl::Status status;
 };
 
-using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, AskPeer, Coalesce, CallRefused,
-                                FormDone, RegisterDone, DropSegmentsDone>;
+using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, AskPeer,
+                                Coalesce, CallRefused, FormDone, RegisterDone, DropSegmentsDone>;
 
 // ---- the core -----------------------------------------------------------------------------------
 
@@ -173,10 +178,10 @@ struct NodeOptions {
   NodeId node;
   AzId az;
   Incarnation incarnation;
-  uint64_t seed = 1;                           // jitter of gossip
-  size_t coalesce_at_bytes = 16 << 20;         // hot log of one segment that starts a coalescing
-  size_t hot_log_limit_bytes = 96 << 20;       // hot log in memory over all segments: above it the
-                                               // node is overloaded() and refuses appends (kOverloaded)
+  uint64_t seed = 1;                      // jitter of gossip
+  size_t coalesce_at_bytes = 16 << 20;    // hot log of one segment that starts a coalescing
+  size_t hot_log_limit_bytes = 96 << 20;  // hot log in memory over all segments: above it the
+                                          // node is overloaded() and refuses appends (kOverloaded)
   Duration gossip_every = Duration::Millis(200);
 };
 
@@ -200,6 +205,7 @@ struct SegmentDescription {
 };
 
 class Segment;
+struct Continuation;
 
 class NodeCore {
  public:
@@ -209,15 +215,16 @@ class NodeCore {
   explicit NodeCore(NodeOptions options);
   ~NodeCore();
 
-  // What the disk holds, before the first Step, in this order: every meta entry, then for each
-  // (pg, timeline, from) of LogsToLoad() the boxcars from there on. DATA_LOSS names what is damaged.
+  // What the disk holds, before the first Step, in this order: every meta entry, then once for each
+  // (pg, timeline, from) of LogsToLoad() the boxcars from there on. DATA_LOSS names what is
+  // damaged.
   absl::Status LoadMeta(std::string_view key, std::string_view value);
   struct LogToLoad {
     PgId pg;
     TimelineId timeline;
     Lsn from;
   };
-  std::vector<LogToLoad> LogsToLoad() const;
+  absl::StatusOr<std::vector<LogToLoad>> LogsToLoad();
   absl::Status LoadBoxcar(PgId pg, TimelineId timeline, BytesRef bytes);
 
   void Step(const Input& in, Instant now, Effects& out);
@@ -228,21 +235,95 @@ class NodeCore {
   const std::vector<quorum::RosterNode>& roster() const { return roster_; }
   std::vector<SegmentDescription> Describe(Instant now) const;
   // Registers whose key starts with `prefix`.
-  std::vector<std::pair<std::string, quorum::RegisterState>> Registers(std::string_view prefix) const;
+  std::vector<std::pair<std::string, quorum::RegisterState>> Registers(
+      std::string_view prefix) const;
   bool disk_full() const { return disk_full_; }
-  // Three quarters of the hot log's limit are in use: the host should stop reading from streams that
-  // append until the coalescer has caught up.
+  // Three quarters of the hot log's limit are in use: the host should stop reading from streams
+  // that append until the coalescer has caught up.
   bool overloaded() const;
 
  private:
-  struct PendingCall;
-  void On(const Tick&, Instant now, Effects& out);
+  class Outlet;
+  // Who waits for a batch: a segment, or the end of a call of the node's own.
+  struct SegmentWait {
+    PgId pg;
+    std::unique_ptr<Continuation> then;
+  };
+  struct CreateWait {  // a segment that is not among segments_ until it is durable
+    std::unique_ptr<Segment> segment;
+    std::unique_ptr<Continuation> then;
+  };
+  struct FormWait {
+    CallId call;
+    ClusterId cluster;
+    std::vector<quorum::RosterNode> roster;
+  };
+  struct RegisterWait {
+    CallId call;
+    std::string key;
+    quorum::RegisterState state;
+  };
+  struct DropWait {
+    CallId call;
+  };
+  using Wait = std::variant<SegmentWait, CreateWait, FormWait, RegisterWait, DropWait>;
+  struct Pending {
+    Ticket ticket;
+    Wait wait;
+  };
+
+  void On(const Tick& tick, Instant now, Effects& out);
+  void On(const RequestReceived& received, Instant now, Effects& out);
+  void On(const StreamClosed& closed, Instant now, Effects& out);
+  void On(const Persisted& persisted, Instant now, Effects& out);
+  void On(const NotPersisted& refused, Instant now, Effects& out);
+  void On(const ReadAsked& asked, Instant now, Effects& out);
+  void On(const GossipAsked& asked, Instant now, Effects& out);
+  void On(const PeerAnswered& answered, Instant now, Effects& out);
+  void On(const Coalesced& coalesced, Instant now, Effects& out);
+  void On(const FormAsked& asked, Instant now, Effects& out);
+  void On(const RegisterAsked& asked, Instant now, Effects& out);
+  void On(const DropSegmentsAsked& asked, Instant now, Effects& out);
+
+  void Finish(SegmentWait& wait, bool persisted, Effects& out);
+  void Finish(CreateWait& wait, bool persisted, Effects& out);
+  void Finish(FormWait& wait, bool persisted, Effects& out);
+  void Finish(RegisterWait& wait, bool persisted, Effects& out);
+  void Finish(DropWait& wait, bool persisted, Effects& out);
+
+  void PersistFor(Wait wait, StoreBatch batch, Effects& out);
+  void Complete(Ticket ticket, bool persisted, Effects& out);
+  // Starts a coalescing if one is due and none is under way: one at a time per node.
+  void MaybeCoalesce(Effects& out);
+  void Create(ConnId conn, const quorum::CreateSegment& request, Effects& out);
+  quorum::Refused RefuseRequest(const quorum::Envelope& to, quorum::RefusalReason reason,
+                                std::string message) const;
+  bool IsFormed() const { return cluster_ != ClusterId(); }
+  absl::Status LoadRegister(const std::string& name, std::string_view key, std::string_view value);
+  absl::Status CheckCluster(ClusterId cluster) const;
+  // The segment, with its share of hot_bytes_ kept right around what `act` does to it.
+  template <class Act>
+  void WithSegment(Segment& segment, Effects& out, Act act);
 
   NodeOptions options_;
   ClusterId cluster_;
   std::vector<quorum::RosterNode> roster_;
   std::map<PgId, std::unique_ptr<Segment>> segments_;
-  std::map<std::string, quorum::RegisterState> registers_;
+  struct Register {
+    quorum::RegisterState latest;   // what the next ballot is judged against
+    quorum::RegisterState durable;  // what may be told
+  };
+  std::map<std::string, Register> registers_;
+  // What loading has seen of each segment, until LogsToLoad() makes segments of it.
+  struct Loading;
+  std::unique_ptr<Loading> loading_;
+  Prng prng_;
+  uint64_t last_ticket_ = 0;
+  uint64_t last_coalescing_ = 0;
+  std::deque<Pending> pending_;  // by ticket
+  std::optional<std::tuple<Ticket, PgId, TimelineId, Lsn>> coalescing_;
+  size_t hot_bytes_ = 0;  // over all segments, after each step
+  Instant gossip_due_;
   bool disk_full_ = false;
 };
 

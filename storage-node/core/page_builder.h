@@ -18,13 +18,14 @@ namespace hexad::storage_node {
 absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
                                            const std::vector<PageVersion>& versions);
 
-// The plan's visible records, per page, by page number. Truncates are no page's work: a page that only
-// was truncated does not appear.
+// The plan's visible records, per page, by page number. Truncates are no page's work: a page that
+// only was truncated does not appear.
 std::vector<PageWork> GroupByPage(const CoalescePlan& plan);
 
-// The versions to write for one page, and what they supersede, appended to `out`. Records at or below
-// plan.floor are merged into an image once their bytes exceed a quarter of the page; the rest become a
-// run, so that every read point above the floor stays exact. An image never falls inside a run.
+// The versions to write for one page, and what they supersede, appended to `out`. Records at or
+// below plan.floor are merged into an image once their bytes exceed a quarter of the page; the rest
+// become a run, so that every read point above the floor stays exact. An image never falls inside a
+// run.
 absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
                           const std::vector<PageVersion>& versions, StoreBatch& out);
 

@@ -10,6 +10,13 @@
 
 namespace hexad::storage_node {
 
+// Pages >= from_page read as zeros from `lsn` on.
+struct TruncateMark {
+  Lsn lsn;
+  PageNo from_page;
+  friend bool operator==(const TruncateMark&, const TruncateMark&) = default;
+};
+
 // A record of the hot log, encoded; the bytes stay alive with it.
 struct HotRecord {
   TimelineId timeline;
@@ -24,20 +31,20 @@ struct ReadPlan {
   quorum::Envelope envelope;
   PageNo page;
   uint32_t page_size = 0;
-  Lsn scl;                           // of the segment, for the answer
-  std::vector<LsnRange> visible;     // newest first, cut to the read point, and to the last truncate
-  bool truncated = false;            // a truncate cut `visible`: what came before does not count
-  std::vector<HotRecord> hot;        // visible records of this page, oldest first
+  Lsn scl;                        // of the segment, for the answer
+  std::vector<LsnRange> visible;  // newest first, cut to the read point, and to the last truncate
+  bool truncated = false;         // a truncate cut `visible`: what came before does not count
+  std::vector<HotRecord> hot;     // visible records of this page, oldest first
 };
 
-// Boxcars of the hot log that hold a record visible on `path` in (after, up_to], by first LSN, at most
-// kMaxLogPartBytes of them. For gossip and for an opening's refill.
+// Boxcars of the hot log that hold a record visible on `path` in (after, up_to], by first LSN, at
+// most kMaxLogPartBytes of them. For gossip and for an opening's refill.
 struct LogPlan {
   quorum::Envelope envelope;
   quorum::PgPath path;
   Lsn after;
   Lsn up_to;
-  Lsn scl;        // of this segment along `path`, for a gossip answer
+  Lsn scl;  // of this segment along `path`, for a gossip answer
   Lsn vdl_heard;
 };
 
@@ -47,11 +54,12 @@ struct CoalescePlan {
   PgId pg;
   TimelineId timeline;
   uint32_t page_size = 0;
-  Lsn up_to;       // everything visible at or below it moves
-  Lsn floor;       // versions at or below it may be merged: nobody reads below it
-  std::vector<LsnRange> visible;         // newest first, up to `up_to`
-  std::vector<quorum::Boxcar> boxcars;   // by LSN
-  StoreBatch finish;                     // written last: the mark that says "coalesced up to"
+  Lsn up_to;                      // everything visible at or below it moves
+  Lsn floor;                      // versions at or below it may be merged: nobody reads below it
+  std::vector<LsnRange> visible;  // newest first, up to `up_to`
+  std::vector<quorum::Boxcar> boxcars;  // by LSN
+  std::vector<TruncateMark> truncates;  // visible, by LSN
+  StoreBatch finish;                    // written last: the mark that says "coalesced up to"
 };
 
 struct PageWork {

@@ -1,0 +1,189 @@
+// One segment: this node's copy of one protection group, for every timeline that has pages in it.
+//
+// What it promises, and when (each answer leaves only after the write that makes it true):
+//
+//   request         made durable first                  then answered
+//   CreateSegment   config, root path                   Created
+//   Seal            promise                             Promised
+//   TakeInventory   the parent's path, if it was new    InventoryTaken
+//   Refill          the boxcars                         Refilled
+//   Begin           promise, path, manifest             Begun
+//   Append          the boxcar                          Ack
+//
+// Refusing starts earlier than promising: from the step that receives a Seal or Begin everything
+// older is refused, so that no ack of an old epoch can follow an inventory that does not list its
+// record.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "quorum/base/instant.h"
+#include "quorum/base/prng.h"
+#include "quorum/messages.h"
+#include "storage-node/core/node_core.h"
+#include "storage-node/core/timeline_log.h"
+
+namespace hexad::storage_node {
+
+// What to do once a batch is durable. First LSNs name boxcars that were taken.
+struct AfterCreate {
+  ConnId conn;
+  quorum::Envelope envelope;
+};
+struct AfterPromise {
+  ConnId conn;
+  quorum::Envelope envelope;
+};
+struct AfterLearn {  // of the parent's path, before the inventory along it
+  ConnId conn;
+  quorum::Envelope envelope;
+  quorum::PgPath parent;
+};
+struct AfterRefill {
+  ConnId conn;
+  quorum::Envelope envelope;
+  quorum::PgPath parent;
+  std::vector<Lsn> taken;
+};
+struct AfterBegin {
+  ConnId conn;
+  quorum::Envelope envelope;
+  quorum::PgPath path;
+  std::optional<quorum::Manifest> manifest;
+};
+struct AfterAppend {
+  ConnId conn;
+  quorum::Envelope envelope;
+  Lsn taken;
+};
+struct AfterGossip {
+  TimelineId timeline;
+  NodeId peer;
+  std::optional<quorum::PgPath> path;  // adopted with the boxcars
+  std::vector<Lsn> taken;
+  bool more = false;
+};
+struct Continuation {
+  std::variant<AfterCreate, AfterPromise, AfterLearn, AfterRefill, AfterBegin, AfterAppend,
+               AfterGossip>
+      then;
+};
+
+// How a segment reaches the outside during one Step: the node core implements it.
+class SegmentOutlet {
+ public:
+  virtual ~SegmentOutlet() = default;
+  virtual void Persist(PgId pg, StoreBatch batch, Continuation then) = 0;
+  virtual void Emit(NodeEffect effect) = 0;
+  virtual bool Overloaded() const = 0;
+};
+
+class Segment {
+ public:
+  Segment(NodeId self, SegmentConfig config);
+
+  // Loading, before the first step: a timeline's durable state, then its boxcars.
+  struct TimelineState {
+    EpochId promise;
+    quorum::PgPath path;
+    std::optional<quorum::Manifest> manifest;
+    CoalescedMark coalesced;
+  };
+  void LoadTimeline(TimelineId timeline, TimelineState state);
+  absl::Status LoadBoxcar(TimelineId timeline, BytesRef bytes);
+
+  // What makes this new segment durable, and what follows: its first CreateSegment's answer.
+  void PlanCreate(ConnId conn, const quorum::Envelope& to, StoreBatch& batch,
+                  std::unique_ptr<Continuation>& then) const;
+
+  void Handle(ConnId conn, const quorum::SegmentRequest& request, Instant now, SegmentOutlet& out);
+  void OnPersisted(Continuation& then, SegmentOutlet& out);
+  // The disk was full: nothing was stored. Undoes what was only in memory and says so.
+  void OnNotPersisted(const Continuation& then, SegmentOutlet& out);
+
+  void Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out);
+
+  // Gossip: ask a peer if it is time, answer one, take what one answered.
+  void Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out);
+  void AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out);
+  void TakeGossip(const PeerAnswered& answered, SegmentOutlet& out);
+
+  // The timeline with the most to coalesce, if it is at least `min_bytes` and none is under way.
+  std::optional<CoalescePlan> PlanCoalesce(size_t min_bytes);
+  void OnCoalesced(TimelineId timeline, Lsn up_to, bool done);
+
+  const SegmentConfig& config() const { return config_; }
+  size_t hot_bytes() const;
+  void Describe(Instant now, std::vector<SegmentDescription>& out) const;
+  std::vector<NodeCore::LogToLoad> LogsToLoad() const;
+  void CheckInvariants() const;
+
+ private:
+  struct Timeline {
+    Timeline(TimelineId id, TimelineState state);
+
+    TimelineLog log;
+    EpochId promised;                             // everything below it is refused
+    EpochId promised_durably;                     // <= promised; what recovery's messages need
+    std::optional<quorum::PgPath> sealed_parent;  // the history that the promised claimant reads
+    std::optional<quorum::Manifest> manifest;     // durable
+    // Of the newest manifest that was accepted, durable or on its way.
+    EpochId manifest_epoch;
+    GeometryEpoch manifest_geometry{0};
+    Instant writer_heard = Instant::Never();  // Never(): not since this process started
+    std::map<NodeId, Lsn> peer_scl;           // along the begun path, as gossip told
+    Lsn scl_at_last_gossip;
+    Instant gossip_due;
+    bool asking = false;
+    bool coalescing = false;
+  };
+
+  void On(ConnId conn, const quorum::CreateSegment& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::Poll& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::Seal& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::TakeInventory& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::FetchLog& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::Refill& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::Begin& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::Append& request, Instant now, SegmentOutlet& out);
+
+  void Done(AfterCreate& then, SegmentOutlet& out);
+  void Done(AfterPromise& then, SegmentOutlet& out);
+  void Done(AfterLearn& then, SegmentOutlet& out);
+  void Done(AfterRefill& then, SegmentOutlet& out);
+  void Done(AfterBegin& then, SegmentOutlet& out);
+  void Done(AfterAppend& then, SegmentOutlet& out);
+  void Done(AfterGossip& then, SegmentOutlet& out);
+
+  // The timeline if the envelope may act on it; otherwise nullptr, and `refusal` says why.
+  Timeline* Admit(const quorum::Envelope& envelope, quorum::Refused& refusal);
+  // The same for recovery's messages, which need the promise of exactly this epoch.
+  Timeline* AdmitPromised(const quorum::Envelope& envelope, quorum::Refused& refusal);
+  quorum::Refused Refusal(const quorum::Envelope& envelope, quorum::RefusalReason reason,
+                          std::string message) const;
+  // Decodes and checks a boxcar from outside, and takes it into the log.
+  struct Taken {
+    std::optional<Lsn> first_lsn;  // nothing: it was here already
+    quorum::BoxcarHeader header;
+  };
+  absl::StatusOr<Taken> TakeBoxcar(Timeline& timeline, const BytesRef& bytes,
+                                   const quorum::PgPath& path);
+  // Takes all or none of them; adds their writes to `batch`.
+  absl::StatusOr<std::vector<Lsn>> TakeBoxcars(Timeline& timeline, TimelineId id,
+                                               const std::vector<BytesRef>& boxcars,
+                                               const quorum::PgPath& path, StoreBatch& batch);
+  void AnswerInventory(ConnId conn, const quorum::Envelope& envelope, Timeline& timeline,
+                       SegmentOutlet& out);
+  void Ask(TimelineId id, Timeline& timeline, const NodeId& peer, SegmentOutlet& out);
+  Timeline& At(TimelineId id);
+
+  NodeId self_;
+  SegmentConfig config_;
+  std::map<TimelineId, Timeline> timelines_;
+};
+
+}  // namespace hexad::storage_node

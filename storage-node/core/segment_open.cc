@@ -1,0 +1,225 @@
+// A segment's side of opening a volume: poll, seal, inventory, fetch, refill, begin (DESIGN section
+// 8).
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "quorum/base/check.h"
+#include "storage-node/core/segment.h"
+
+namespace hexad::storage_node {
+
+using quorum::Envelope;
+using quorum::PgPath;
+using quorum::RefusalReason;
+using quorum::Refused;
+
+void Segment::On(ConnId conn, const quorum::Poll& request, Instant now, SegmentOutlet& out) {
+  const auto found = timelines_.find(request.to.timeline);
+  if (found == timelines_.end()) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kUnknownSegment, "no such timeline")});
+    return;
+  }
+  const Timeline& timeline = found->second;
+  quorum::Polled polled;
+  polled.from = request.to;
+  polled.from.epoch = timeline.promised;
+  polled.begun = timeline.log.begun();
+  polled.scl = timeline.log.scl();
+  polled.vdl_heard = timeline.log.vdl_heard();
+  if (timeline.writer_heard != Instant::Never()) {
+    polled.writer_silent_ms = (now - timeline.writer_heard).millis();
+  }
+  out.Emit(Reply{conn, std::move(polled)});
+}
+
+// --- seal ----------------------------------------------------------------------------------------
+
+void Segment::On(ConnId conn, const quorum::Seal& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = Admit(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  if (request.to.epoch == timeline->log.begun().path.epoch()) {
+    out.Emit(Reply{
+        conn, Refusal(request.to, RefusalReason::kStaleEpoch, "this epoch has begun already")});
+    return;
+  }
+  // From here on everything older is refused, although the promise is not durable yet.
+  if (request.to.epoch > timeline->promised) timeline->sealed_parent.reset();
+  timeline->promised = request.to.epoch;
+  StoreBatch batch;
+  batch.ops.push_back(
+      PutMeta{PromiseKey(request.to.pg, request.to.timeline), Encode(request.to.epoch)});
+  out.Persist(request.to.pg, std::move(batch), {AfterPromise{conn, request.to}});
+}
+
+void Segment::Done(AfterPromise& then, SegmentOutlet& out) {
+  Timeline& timeline = At(then.envelope.timeline);
+  timeline.promised_durably = then.envelope.epoch;
+  if (then.envelope.epoch < timeline.promised) {
+    out.Emit(Reply{then.conn, Refusal(then.envelope, RefusalReason::kStaleEpoch,
+                                      "outbid while the promise was written")});
+    return;
+  }
+  out.Emit(
+      Reply{then.conn, quorum::Promised{then.envelope, timeline.log.begun(), timeline.manifest}});
+}
+
+// --- inventory -----------------------------------------------------------------------------------
+
+void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = AdmitPromised(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  if (request.parent.path.empty() || request.parent.path.timeline() != request.to.timeline ||
+      request.parent.path.epoch() >= request.to.epoch) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                                 "the parent is no earlier epoch of this timeline")});
+    return;
+  }
+  timeline->sealed_parent = request.parent;
+  if (request.parent.path.epoch() <= timeline->log.begun().path.epoch()) {
+    AnswerInventory(conn, request.to, *timeline, out);
+    return;
+  }
+  // This segment missed the parent's Begin: it learns that history first, durably.
+  StoreBatch batch;
+  batch.ops.push_back(PutMeta{PathKey(request.to.pg, request.to.timeline), Encode(request.parent)});
+  out.Persist(request.to.pg, std::move(batch), {AfterLearn{conn, request.to, request.parent}});
+}
+
+void Segment::Done(AfterLearn& then, SegmentOutlet& out) {
+  Timeline& timeline = At(then.envelope.timeline);
+  if (then.parent.path.epoch() > timeline.log.begun().path.epoch()) {
+    timeline.log.Adopt(then.parent);
+    timeline.peer_scl.clear();
+  }
+  if (then.envelope.epoch != timeline.promised || !timeline.sealed_parent.has_value()) {
+    out.Emit(Reply{then.conn, Refusal(then.envelope, RefusalReason::kStaleEpoch,
+                                      "outbid while the path was written")});
+    return;
+  }
+  AnswerInventory(then.conn, then.envelope, timeline, out);
+}
+
+void Segment::AnswerInventory(ConnId conn, const Envelope& envelope, Timeline& timeline,
+                              SegmentOutlet& out) {
+  INVARIANT(timeline.sealed_parent.has_value());
+  auto inventory = timeline.log.Inventory(*timeline.sealed_parent);
+  if (!inventory.ok()) {
+    out.Emit(
+        Reply{conn, Refusal(envelope, RefusalReason::kBadRequest, inventory.status().ToString())});
+    return;
+  }
+  out.Emit(Reply{conn, quorum::InventoryTaken{envelope, *std::move(inventory)}});
+}
+
+// --- refill --------------------------------------------------------------------------------------
+
+void Segment::On(ConnId conn, const quorum::FetchLog& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = AdmitPromised(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  LogPlan plan;
+  plan.envelope = request.to;
+  plan.path = request.parent;
+  plan.after = request.after;
+  plan.scl = timeline->log.SclOn(request.parent);
+  plan.up_to = std::min(request.up_to, plan.scl);
+  plan.vdl_heard = timeline->log.VdlOn(request.parent.path);
+  out.Emit(ServeFetch{conn, std::move(plan)});
+}
+
+void Segment::On(ConnId conn, const quorum::Refill& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = AdmitPromised(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  StoreBatch batch;
+  auto taken = TakeBoxcars(*timeline, request.to.timeline, request.boxcars, request.parent, batch);
+  if (!taken.ok()) {
+    out.Emit(
+        Reply{conn, Refusal(request.to, RefusalReason::kBadRequest, taken.status().ToString())});
+    return;
+  }
+  AfterRefill then{conn, request.to, request.parent, *std::move(taken)};
+  if (batch.ops.empty()) {  // all of it was here, perhaps not yet durable: answer in ticket order
+    batch.ops.push_back(
+        PutMeta{PromiseKey(request.to.pg, request.to.timeline), Encode(timeline->promised)});
+  }
+  out.Persist(request.to.pg, std::move(batch), {std::move(then)});
+}
+
+void Segment::Done(AfterRefill& then, SegmentOutlet& out) {
+  TimelineLog& log = At(then.envelope.timeline).log;
+  for (const Lsn first : then.taken) log.MarkDurable(first);
+  out.Emit(Reply{then.conn, quorum::Refilled{then.envelope, log.SclOn(then.parent)}});
+}
+
+// --- begin ---------------------------------------------------------------------------------------
+
+void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = Admit(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  const auto& path = request.path.path;
+  if (path.empty() || path.epoch() != request.to.epoch || path.timeline() != request.to.timeline) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                                 "the path does not end in the epoch that begins")});
+    return;
+  }
+  const PgPath& begun = timeline->log.begun();
+  if (path.epoch() == begun.path.epoch() && !(request.path == begun)) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                                 "this epoch has begun here with another history")});
+    return;
+  }
+  timeline->promised = std::max(timeline->promised, request.to.epoch);
+  StoreBatch batch;
+  const auto [timeline_id, pg] = std::pair(request.to.timeline, request.to.pg);
+  batch.ops.push_back(PutMeta{PromiseKey(pg, timeline_id), Encode(request.to.epoch)});
+  batch.ops.push_back(PutMeta{PathKey(pg, timeline_id), Encode(request.path)});
+  AfterBegin then{conn, request.to, request.path, std::nullopt};
+  if (request.manifest.has_value() &&
+      (request.to.epoch > timeline->manifest_epoch ||
+       request.manifest->geometry_epoch >= timeline->manifest_geometry)) {
+    timeline->manifest_epoch = request.to.epoch;
+    timeline->manifest_geometry = request.manifest->geometry_epoch;
+    batch.ops.push_back(PutMeta{ManifestKey(pg, timeline_id), Encode(*request.manifest)});
+    then.manifest = request.manifest;
+  }
+  out.Persist(pg, std::move(batch), {std::move(then)});
+}
+
+void Segment::Done(AfterBegin& then, SegmentOutlet& out) {
+  Timeline& timeline = At(then.envelope.timeline);
+  timeline.promised_durably = then.envelope.epoch;
+  if (then.path.path.epoch() > timeline.log.begun().path.epoch()) {
+    timeline.log.Adopt(then.path);
+    timeline.peer_scl.clear();
+  }
+  if (then.manifest.has_value()) timeline.manifest = std::move(then.manifest);
+  if (then.envelope.epoch < timeline.promised) {
+    out.Emit(Reply{then.conn, Refusal(then.envelope, RefusalReason::kStaleEpoch,
+                                      "outbid while the epoch was written")});
+    return;
+  }
+  const auto held =
+      timeline.manifest.has_value() ? timeline.manifest->geometry_epoch : GeometryEpoch(0);
+  out.Emit(Reply{then.conn, quorum::Begun{then.envelope, timeline.log.scl(), held}});
+}
+
+}  // namespace hexad::storage_node

@@ -1,0 +1,307 @@
+#include "storage-node/core/timeline_log.h"
+
+#include <algorithm>
+
+#include "quorum/base/check.h"
+
+namespace hexad::storage_node {
+
+using quorum::Boxcar;
+using quorum::Path;
+using quorum::PathStep;
+using quorum::PgPath;
+using quorum::RecordCursor;
+using quorum::RecordKind;
+using quorum::RecordView;
+using quorum::SclTracker;
+
+namespace {
+
+// The path's intervals at or below `up_to`, newest first.
+std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
+  std::vector<LsnRange> ranges;
+  const auto& steps = path.steps();
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const Lsn last = std::min(step->last_lsn, up_to);
+    if (step->first_lsn <= last) ranges.push_back({step->timeline, step->first_lsn, last});
+  }
+  return ranges;
+}
+
+}  // namespace
+
+std::optional<VisibleRun> VisibleIn(const Boxcar& boxcar, const Path& path) {
+  const auto& header = boxcar.header;
+  const PathStep* step = path.Find(header.timeline, header.epoch);
+  if (step == nullptr) return std::nullopt;
+  if (header.first_lsn < step->first_lsn || header.first_lsn > step->last_lsn) return std::nullopt;
+  if (header.last_lsn <= step->last_lsn) {
+    return VisibleRun{header.pg_prev, header.first_lsn, header.last_lsn};
+  }
+  // The fork of the next epoch falls inside: only the records up to it count.
+  VisibleRun run{header.pg_prev, header.first_lsn, header.first_lsn};
+  RecordCursor cursor(boxcar);
+  for (RecordView record; cursor.Next(record) && record.lsn <= step->last_lsn;) {
+    run.last = record.lsn;
+  }
+  return run;
+}
+
+TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
+    : timeline_(timeline), begun_(std::move(begun)), chain_(mark.up_to), mark_(std::move(mark)) {
+  INVARIANT(!begun_.path.empty());
+  INVARIANT(begun_.path.timeline() == timeline_);
+  HearForks();
+  begun_vdl_ = VdlOn(begun_.path);
+}
+
+// --- the history ---------------------------------------------------------------------------------
+
+void TimelineLog::Adopt(PgPath path) {
+  INVARIANT(path.path.timeline() == timeline_);
+  INVARIANT(begun_.path.epoch() <= path.path.epoch());
+  chain_ = SclTracker(path.SclFrom(begun_, scl()));
+  begun_ = std::move(path);
+  for (const auto& [first, hot] : hot_) {
+    if (hot.durable) AddToChain(hot.boxcar);
+  }
+  HearForks();
+  begun_vdl_ = VdlOn(begun_.path);
+}
+
+// A fork is planned at a recovered VDL, and begun only after everything below it reached a write
+// quorum: so at each fork on the path the VDL of the epoch that was forked is known.
+void TimelineLog::HearForks() {
+  for (const PathStep& step : begun_.path.steps()) {
+    if (step.timeline == timeline_ && step.last_lsn != Lsn::Max()) {
+      HearVdl(step.epoch, step.last_lsn);
+    }
+  }
+}
+
+void TimelineLog::HearVdl(EpochId epoch, Lsn vdl) {
+  Lsn& heard = heard_[epoch];
+  if (vdl <= heard) return;
+  heard = vdl;
+  begun_vdl_ = std::max(begun_vdl_, begun_.path.Clamp(timeline_, epoch, vdl));
+}
+
+void TimelineLog::HearPgmrpl(Lsn pgmrpl) { pgmrpl_ = std::max(pgmrpl_, pgmrpl); }
+
+Lsn TimelineLog::SclOn(const PgPath& path) const {
+  if (path == begun_) return scl();
+  SclTracker chain(path.SclFrom(begun_, scl()));
+  for (const auto& [first, hot] : hot_) {
+    if (!hot.durable) continue;
+    if (const auto run = VisibleIn(hot.boxcar, path.path)) {
+      chain.Add(run->pg_prev, run->first, run->last);
+    }
+  }
+  return chain.scl();
+}
+
+Lsn TimelineLog::VdlOn(const Path& path) const {
+  Lsn vdl = path.fork_lsn();
+  if (path.Visible(timeline_, mark_.up_to)) vdl = std::max(vdl, mark_.up_to);
+  for (const auto& [epoch, heard] : heard_) {
+    vdl = std::max(vdl, path.Clamp(timeline_, epoch, heard));
+  }
+  return vdl;
+}
+
+absl::StatusOr<quorum::SegmentInventory> TimelineLog::Inventory(const PgPath& parent) const {
+  quorum::SegmentInventory inventory;
+  inventory.scl = SclOn(parent);
+  inventory.vdl_heard = VdlOn(parent.path);
+  for (const auto& [first, hot] : hot_) {
+    if (!hot.durable || hot.boxcar.header.last_lsn <= inventory.vdl_heard) continue;
+    const auto run = VisibleIn(hot.boxcar, parent.path);
+    if (!run.has_value()) continue;
+    RecordCursor cursor(hot.boxcar);
+    for (RecordView record; cursor.Next(record) && record.lsn <= run->last;) {
+      if (record.lsn <= inventory.vdl_heard) continue;
+      inventory.records.push_back(
+          {record.lsn, record.volume_prev, record.pg_prev, record.is_cpl()});
+    }
+  }
+  // The chain's record at or below the VDL: SCL itself, or what the first record above links to.
+  inventory.tail_at_vdl = inventory.scl;
+  if (inventory.scl > inventory.vdl_heard && !inventory.records.empty()) {
+    inventory.tail_at_vdl = inventory.records.front().pg_prev;
+  }
+  if (inventory.tail_at_vdl > inventory.vdl_heard) {
+    return absl::FailedPreconditionError("that history is not the one this segment has coalesced");
+  }
+  return inventory;
+}
+
+// --- the hot log ---------------------------------------------------------------------------------
+
+bool TimelineLog::Overlaps(const Boxcar& boxcar) const {
+  const auto next = hot_.lower_bound(boxcar.header.first_lsn);
+  if (next != hot_.end() && next->first <= boxcar.header.last_lsn) return true;
+  if (next == hot_.begin()) return false;
+  return std::prev(next)->second.boxcar.header.last_lsn >= boxcar.header.first_lsn;
+}
+
+TimelineLog::Fit TimelineLog::Take(const Boxcar& boxcar) {
+  const auto& header = boxcar.header;
+  INVARIANT(header.timeline == timeline_);
+  const auto here = hot_.find(header.first_lsn);
+  if (here != hot_.end()) {
+    return here->second.boxcar.bytes == boxcar.bytes ? Fit::kDuplicate : Fit::kConflict;
+  }
+  if (header.last_lsn <= mark_.up_to) return Fit::kDuplicate;
+  if (Overlaps(boxcar)) return Fit::kConflict;
+  // Seen whole by the history that SCL is about, it may not attach below SCL: what follows there is
+  // known, and is something else.
+  const auto run = VisibleIn(boxcar, begun_.path);
+  if (run.has_value() && run->last == header.last_lsn && run->pg_prev < scl()) {
+    return Fit::kConflict;
+  }
+  hot_.emplace(header.first_lsn, Hot{boxcar, false});
+  hot_bytes_ += boxcar.size();
+  return Fit::kNew;
+}
+
+void TimelineLog::MarkDurable(Lsn first_lsn) {
+  const auto here = hot_.find(first_lsn);
+  INVARIANT(here != hot_.end());
+  INVARIANT(!here->second.durable);
+  here->second.durable = true;
+  const Boxcar& boxcar = here->second.boxcar;
+  IndexRecords(boxcar);
+  AddToChain(boxcar);
+  HearVdl(boxcar.header.epoch, boxcar.header.vdl);
+  HearPgmrpl(boxcar.header.pgmrpl);
+}
+
+void TimelineLog::Cancel(Lsn first_lsn) {
+  const auto here = hot_.find(first_lsn);
+  INVARIANT(here != hot_.end());
+  INVARIANT(!here->second.durable);
+  hot_bytes_ -= here->second.boxcar.size();
+  hot_.erase(here);
+}
+
+TimelineLog::Fit TimelineLog::Load(const Boxcar& boxcar) {
+  const Fit fit = Take(boxcar);
+  if (fit == Fit::kNew) MarkDurable(boxcar.header.first_lsn);
+  return fit;
+}
+
+void TimelineLog::IndexRecords(const Boxcar& boxcar) {
+  RecordCursor cursor(boxcar);
+  const size_t base = boxcar.size() - boxcar.records().size();
+  for (RecordView record; cursor.Next(record);) {
+    if (record.kind == RecordKind::kTruncate) {
+      const TruncateMark mark{record.lsn, record.page};
+      const auto at = std::upper_bound(
+          mark_.truncates.begin(), mark_.truncates.end(), mark,
+          [](const TruncateMark& a, const TruncateMark& b) { return a.lsn < b.lsn; });
+      mark_.truncates.insert(at, mark);
+    } else if (record.kind != RecordKind::kNop) {
+      const auto size = quorum::kRecordHeaderBytes + record.payload.size();
+      index_.Add(record.page,
+                 {record.lsn, boxcar.header.first_lsn,
+                  static_cast<uint32_t>(base + cursor.offset()), static_cast<uint32_t>(size)});
+    }
+  }
+}
+
+void TimelineLog::AddToChain(const Boxcar& boxcar) {
+  const auto run = VisibleIn(boxcar, begun_.path);
+  if (run.has_value()) chain_.Add(run->pg_prev, run->first, run->last);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+const TruncateMark* TimelineLog::LastTruncate(const Path& path, Lsn read_point, PageNo page) const {
+  for (auto mark = mark_.truncates.rbegin(); mark != mark_.truncates.rend(); ++mark) {
+    if (mark->lsn > read_point || mark->from_page > page) continue;
+    if (path.Visible(timeline_, mark->lsn)) return &*mark;
+  }
+  return nullptr;
+}
+
+void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) const {
+  plan.visible = RangesUpTo(path, read_point);
+  Lsn above;
+  if (const TruncateMark* cut = LastTruncate(path, read_point, plan.page)) {
+    above = cut->lsn;
+    plan.truncated = true;
+    std::erase_if(plan.visible, [&](const LsnRange& range) { return range.last <= above; });
+    if (!plan.visible.empty()) {
+      plan.visible.back().first = std::max(plan.visible.back().first, above.Next());
+    }
+  }
+  for (const PageIndex::Place& place : index_.Find(plan.page)) {
+    if (place.lsn > read_point || place.lsn <= above || place.lsn <= mark_.up_to) continue;
+    if (!path.Visible(timeline_, place.lsn)) continue;
+    const auto hot = hot_.find(place.boxcar);
+    if (hot == hot_.end()) continue;  // it went with a coalesced boxcar's dead tail
+    plan.hot.push_back(
+        {timeline_, place.lsn, hot->second.boxcar.bytes.Part(place.offset, place.size)});
+  }
+}
+
+// --- coalescing ----------------------------------------------------------------------------------
+
+std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
+  const Lsn limit = std::min(scl(), begun_vdl_);
+  CoalescePlan plan;
+  for (const auto& [first, hot] : hot_) {
+    if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;
+    const auto run = VisibleIn(hot.boxcar, begun_.path);
+    if (!run.has_value()) continue;  // a dead branch: dropped with the rest, never folded
+    plan.boxcars.push_back(hot.boxcar);
+    plan.up_to = run->last;
+  }
+  if (plan.boxcars.empty()) return std::nullopt;
+  plan.timeline = timeline_;
+  plan.floor = std::max(mark_.gc_floor, std::min(pgmrpl_, plan.up_to));
+  plan.visible = RangesUpTo(begun_.path, plan.up_to);
+  for (const TruncateMark& truncate : mark_.truncates) {
+    if (truncate.lsn <= plan.up_to && begun_.path.Visible(timeline_, truncate.lsn)) {
+      plan.truncates.push_back(truncate);
+    }
+  }
+  return plan;
+}
+
+CoalescedMark TimelineLog::MarkFor(const CoalescePlan& plan) const {
+  CoalescedMark mark{plan.up_to, plan.floor, {}};
+  for (const TruncateMark& truncate : mark_.truncates) {
+    if (truncate.lsn <= plan.up_to) mark.truncates.push_back(truncate);
+  }
+  return mark;
+}
+
+void TimelineLog::CoalesceDone(Lsn up_to) {
+  INVARIANT(up_to >= mark_.up_to);
+  INVARIANT(up_to <= scl());
+  mark_.up_to = up_to;
+  // Entries of boxcars that stay are kept; those that go are at or below up_to, or on a dead
+  // branch.
+  while (!hot_.empty() && hot_.begin()->second.boxcar.header.first_lsn <= up_to) {
+    hot_bytes_ -= hot_.begin()->second.boxcar.size();
+    hot_.erase(hot_.begin());
+  }
+  index_.DropUpTo(up_to);
+}
+
+void TimelineLog::CheckInvariants() const {
+  INVARIANT(mark_.up_to <= scl());
+  INVARIANT(scl() <= highest());
+  size_t bytes = 0;
+  Lsn last;
+  for (const auto& [first, hot] : hot_) {
+    INVARIANT(first == hot.boxcar.header.first_lsn);
+    INVARIANT(first > last);
+    last = hot.boxcar.header.last_lsn;
+    bytes += hot.boxcar.size();
+  }
+  INVARIANT(bytes == hot_bytes_);
+}
+
+}  // namespace hexad::storage_node

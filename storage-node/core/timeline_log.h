@@ -1,0 +1,113 @@
+// One timeline's log on one segment: the hot log in memory, how far its chain is whole, and what
+// was heard of the VDL. Knows nothing of messages, promises or disks: the segment tells it what is
+// durable.
+//
+//            coalesced            scl              highest
+//   ------------|------------------|----- gap ------|------> LSN
+//   page store  |      hot log, chain whole         | waiting for what is missing
+//
+// coalesced <= vdl heard: only what can never be annulled leaves the hot log. So everything that an
+// opening asks for (records above the VDL) is always here.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "quorum/boxcar.h"
+#include "quorum/pg_path.h"
+#include "quorum/trackers.h"
+#include "quorum/volume_recovery.h"
+#include "storage-node/core/page_index.h"
+#include "storage-node/core/plans.h"
+#include "storage-node/core/segment_state.h"
+
+namespace hexad::storage_node {
+
+// The part of a boxcar that a history sees, as a run of its PG chain.
+struct VisibleRun {
+  Lsn pg_prev;
+  Lsn first;
+  Lsn last;
+};
+std::optional<VisibleRun> VisibleIn(const quorum::Boxcar& boxcar, const quorum::Path& path);
+
+class TimelineLog {
+ public:
+  TimelineLog(TimelineId timeline, quorum::PgPath begun, CoalescedMark mark);
+
+  // --- the history -------------------------------------------------------------------------------
+  const quorum::PgPath& begun() const { return begun_; }
+  // A newer epoch was accepted (durably): SCL and VDL heard are re-read along its path.
+  void Adopt(quorum::PgPath path);
+  void HearVdl(EpochId epoch, Lsn vdl);
+  void HearPgmrpl(Lsn pgmrpl);
+
+  Lsn scl() const { return chain_.scl(); }
+  Lsn highest() const { return chain_.highest(); }
+  bool has_gap() const { return chain_.has_gap(); }
+  Lsn coalesced() const { return mark_.up_to; }
+  Lsn gc_floor() const { return mark_.gc_floor; }
+  Lsn vdl_heard() const { return begun_vdl_; }
+  // The same two along another history.
+  Lsn SclOn(const quorum::PgPath& path) const;
+  Lsn VdlOn(const quorum::Path& path) const;
+  // FAILED_PRECONDITION if that history is not one that the records below the hot log belong to.
+  absl::StatusOr<quorum::SegmentInventory> Inventory(const quorum::PgPath& parent) const;
+
+  // --- the hot log -------------------------------------------------------------------------------
+  enum class Fit {
+    kNew,        // taken, not yet durable: MarkDurable or Cancel follows
+    kDuplicate,  // already here
+    kConflict,   // contradicts the chain or the bytes that are here
+  };
+  // REQUIRES: VisibleIn(boxcar, some history of this timeline).
+  Fit Take(const quorum::Boxcar& boxcar);
+  void MarkDurable(Lsn first_lsn);
+  void Cancel(Lsn first_lsn);
+  // Take and MarkDurable at once: a boxcar read back from the disk.
+  Fit Load(const quorum::Boxcar& boxcar);
+
+  size_t hot_bytes() const { return hot_bytes_; }
+
+  // --- reading -----------------------------------------------------------------------------------
+  // Fills visible, truncated and hot of a plan for `plan.page` as of `read_point` along `path`.
+  void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan) const;
+
+  // --- coalescing --------------------------------------------------------------------------------
+  // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard).
+  // Nothing if there is none. Fills up_to, floor, visible and boxcars.
+  std::optional<CoalescePlan> PlanCoalesce() const;
+  // The mark to persist with that plan.
+  CoalescedMark MarkFor(const CoalescePlan& plan) const;
+  // Read points below the plan's floor are refused from the moment somebody may merge them away.
+  void CoalesceStarted(const CoalescePlan& plan) { mark_.gc_floor = plan.floor; }
+  void CoalesceDone(Lsn up_to);
+
+  void CheckInvariants() const;
+
+ private:
+  struct Hot {
+    quorum::Boxcar boxcar;
+    bool durable = false;
+  };
+  void HearForks();
+  bool Overlaps(const quorum::Boxcar& boxcar) const;
+  void IndexRecords(const quorum::Boxcar& boxcar);
+  void AddToChain(const quorum::Boxcar& boxcar);
+  const TruncateMark* LastTruncate(const quorum::Path& path, Lsn read_point, PageNo page) const;
+
+  TimelineId timeline_;
+  quorum::PgPath begun_;
+  quorum::SclTracker chain_;      // along begun_
+  std::map<EpochId, Lsn> heard_;  // VDL by the epoch that told it
+  Lsn begun_vdl_;                 // VdlOn(begun_)
+  Lsn pgmrpl_;
+  std::map<Lsn, Hot> hot_;  // by first LSN
+  size_t hot_bytes_ = 0;
+  PageIndex index_;     // of durable hot boxcars
+  CoalescedMark mark_;  // truncates: all that are known, by LSN
+};
+
+}  // namespace hexad::storage_node
