@@ -18,7 +18,7 @@ namespace hexad::quorum {
 
 inline constexpr uint32_t kBoxcarMagic = 0x31425848;  // "HXB1"
 inline constexpr size_t kBoxcarHeaderBytes = 88;
-inline constexpr size_t kMaxBoxcarBytes = 1024 * 1024;  // header included
+inline constexpr size_t kMaxBoxcarBytes = size_t{1024} * 1024;  // header included
 
 struct BoxcarHeader {
   TimelineId timeline;

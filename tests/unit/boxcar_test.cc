@@ -241,7 +241,7 @@ TEST(Boxcar, EverySingleBitFlipIsRefused) {
   const std::string good(Example().bytes.view());
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     std::string flipped = good;
-    flipped[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
     const absl::StatusCode code = Decode(std::move(flipped)).code();
     // Damage is DATA_LOSS, except where the bytes no longer look like a boxcar of this length.
     const bool outer = (bit / 8 >= 8 && bit / 8 < 12) || (bit / 8 >= 68 && bit / 8 < 72);

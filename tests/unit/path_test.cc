@@ -275,13 +275,17 @@ RC_GTEST_PROP(Path, AgreesWithAWalkOverTheEpochTree, ()) {
 // keeps the promise that intervals are disjoint.
 RC_GTEST_PROP(Path, AgreesWithAScanOfItsSteps, ()) {
   std::vector<PathStep> steps;
-  const int count = *rc::gen::inRange(1, 7);
-  for (int i = 0; i < count; ++i) {
-    const auto small = rc::gen::inRange<uint64_t>(0, 10 + 4 * i);
-    const TimelineId timeline(*rc::gen::weightedElement<uint64_t>({{9, 1}, {1, 2}}));
-    const bool open = i + 1 == count;
-    steps.push_back(PathStep{timeline, E(i + 1), Lsn(4 * i + *small % 5),
-                             Lsn(open ? kOpen : 4 * i + *small % 5)});
+  const uint32_t count = *rc::gen::inRange<uint32_t>(1, 7);
+  uint64_t fork = 0;
+  for (uint32_t number = 1; number <= count; ++number) {
+    const TimelineId timeline(number <= *rc::gen::inRange<uint32_t>(0, 7) ? 1 : 2);
+    // A gap of 0 overlaps the parent, and is refused.
+    const uint64_t gap = *rc::gen::weightedElement<uint64_t>({{1, 0}, {4, 1}, {4, 3}, {4, 5}});
+    const uint64_t first = fork + gap;
+    const bool is_empty = *rc::gen::inRange(0, 3) == 0;
+    const uint64_t last = is_empty ? fork : first + *rc::gen::inRange<uint64_t>(0, 4);
+    steps.push_back(PathStep{timeline, E(number), Lsn(first), Lsn(number == count ? kOpen : last)});
+    fork = last;
   }
   const absl::StatusOr<Path> path = Path::FromSteps(steps);
   RC_CLASSIFY(path.ok(), "accepted");

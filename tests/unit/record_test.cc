@@ -276,8 +276,8 @@ RC_GTEST_PROP(DeltaReader, AgreesWithItsTwinOnSoundPayloads, ()) {
   CompareWithTwin(payload);
   // The same, with one byte changed or with its end cut off.
   std::string damaged = payload;
-  damaged[*rc::gen::inRange<size_t>(0, damaged.size())] ^=
-      static_cast<char>(*rc::gen::inRange(1, 256));
+  char& hit = damaged[*rc::gen::inRange<size_t>(0, damaged.size())];
+  hit = static_cast<char>(hit ^ *rc::gen::inRange(1, 256));
   CompareWithTwin(damaged);
   CompareWithTwin(payload.substr(0, *rc::gen::inRange<size_t>(0, payload.size())));
 }
