@@ -1,7 +1,7 @@
 // A history as one PG sees it: the path, and where the PG's own chain stood at each fork.
 //
-// A segment that missed several openings can tell from this alone how much of its chain still counts:
-// it finds the last step that it shares, and cuts its SCL to that step's tail.
+// A segment that missed several openings can tell from this alone how much of its chain still
+// counts: it finds the last step that it shares, and cuts its SCL to that step's tail.
 #pragma once
 
 #include <vector>
@@ -13,8 +13,8 @@ namespace hexad::quorum {
 
 struct PgPath {
   Path path;
-  // tails[i]: this PG's last record at or below path.steps()[i].last_lsn, None() if it has none yet.
-  // One fewer than steps: the newest step is still being written.
+  // tails[i]: this PG's last record at or below path.steps()[i].last_lsn, None() if it has none
+  // yet. One fewer than steps: the newest step is still being written.
   std::vector<Lsn> tails;
 
   static PgPath Root(TimelineId timeline) { return PgPath{Path::Root(timeline), {}}; }

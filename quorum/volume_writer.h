@@ -5,25 +5,29 @@
 //                                                                   |
 //   VdlMoved <-- VDL <-- VCL <-- PGCL per PG <-- SCL per segment <--+
 //
-// Nothing here waits, votes or retries by timer in the normal case: a boxcar leaves at once when its
-// PG has nothing in flight, and fills while something is (Verbitski 2018, section 2.2). Fewer than six
-// copies are gossip's business; fewer than four are resent from what is retained here.
+// Nothing here waits, votes or retries by timer in the normal case: a boxcar leaves at once when
+// its PG has nothing in flight, and fills while something is (Verbitski 2018, section 2.2). Fewer
+// than six copies are gossip's business; fewer than four are resent from what is retained here.
 //
-// Who may fence: a segment that promised a higher epoch refuses. While a write quorum still accepts,
-// the writer goes on and reports Outbid; once a PG has lost it, the writer is Fenced, for ever.
+// Who may fence: a segment that promised a higher epoch refuses. While a write quorum still
+// accepts, the writer goes on and reports Outbid; once a PG has lost it, the writer is Fenced, for
+// ever.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "quorum/base/core.h"
+#include "quorum/deadline_tree.h"
 #include "quorum/lsn_allocator.h"
 #include "quorum/messages.h"
+#include "quorum/page_linker.h"
 #include "quorum/trackers.h"
 
 namespace hexad::quorum {
@@ -32,8 +36,8 @@ namespace hexad::quorum {
 struct PageChange {
   PageNo page;
   RecordKind kind = RecordKind::kDelta;
-  Lsn page_prev;  // the page's last LSN before this MTR; a second change of a page inside one MTR is
-                  // linked to the first by the writer
+  Lsn page_prev;  // the page's last LSN before this MTR; a second change of a page inside one MTR
+                  // is linked to the first by the writer
   std::string_view payload;
 };
 
@@ -71,8 +75,8 @@ struct Grow {
 
 struct WriterTick {};
 
-using WriterInput = std::variant<SubmitMtr, NodeUp, NodeDown, NodeAnswered, ReadPointsMoved, Grow,
-                                 WriterTick>;
+using WriterInput =
+    std::variant<SubmitMtr, NodeUp, NodeDown, NodeAnswered, ReadPointsMoved, Grow, WriterTick>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -87,7 +91,8 @@ struct MtrIssued {
   Lsn commit_lsn;  // its CPL; durable once VDL >= commit_lsn
 };
 
-// Nothing happened; submit it again after the next VdlMoved or Grown.
+// Nothing happened; submit it again after the next VdlMoved or Grown. (More records than the LAL in
+// one MTR never pass.)
 struct MtrBlocked {
   enum class Why : uint8_t { kLal, kInFlight, kNeedsGrowth, kFenced };
   uint64_t tag = 0;
@@ -111,7 +116,8 @@ struct WriteQuorumChanged {
   int need = 0;
 };
 
-// Some segment promised `by`, but a write quorum still accepts: succeed yourself with a higher epoch.
+// Some segment promised `by`, but a write quorum still accepts: succeed yourself with a higher
+// epoch.
 struct Outbid {
   EpochId by;
 };
@@ -134,8 +140,9 @@ using WriterEffect = std::variant<Send, MtrIssued, MtrBlocked, VdlMoved, Grown, 
 
 struct WriterOptions {
   uint64_t lal = kDefaultLal;
-  size_t boxcar_target_bytes = 64 << 10;       // seal at this size even while something is in flight
-  size_t in_flight_limit_bytes = 32 << 20;     // per volume, sealed and open without quorum: MtrBlocked above
+  size_t boxcar_target_bytes = 64 << 10;  // seal at this size even while something is in flight
+  // Per volume, sealed and open without quorum: MtrBlocked above it, unless nothing is in flight.
+  size_t in_flight_limit_bytes = 32 << 20;
   size_t retain_bytes = 32 << 20;              // per PG, kept beyond PGCL for segments that lag
   size_t member_queue_limit_bytes = 16 << 20;  // unacked per segment: above it is left to gossip
   Duration resend_after = Duration::Millis(500);
@@ -146,10 +153,10 @@ struct WriterOptions {
 // Where an epoch starts: what an opening hands over.
 struct WriterStart {
   EpochId epoch;
-  Lsn vdl;                        // = the fork
+  Lsn vdl;  // = the fork
   Lsn first_lsn;
   Manifest manifest;
-  std::vector<PgPath> pg_paths;   // per PG of the manifest, newest step = this epoch
+  std::vector<PgPath> pg_paths;  // per PG of the manifest, newest step = this epoch
 };
 
 // One PG as status pages see it.
@@ -165,20 +172,24 @@ struct PgDescription {
     uint64_t lag_records = 0;  // upper bound: LSNs between its SCL and the PG's last record
     bool up = false;
     bool begun = false;
-    bool lagging = false;      // left to gossip
-    bool trusted = true;       // false: other incarnation, or its SCL went back
-    Duration last_ack;
+    bool lagging = false;  // left to gossip
+    bool trusted = true;   // false: other incarnation, or its SCL went back
+    Duration last_ack;     // from sealing its last acknowledged boxcar to the ack
+    std::string trouble;   // its last refusal, or why it is not trusted; empty if none
   };
   std::vector<MemberState> members;
 };
 
 class PgLane;
+struct LaneTurn;
 
 class VolumeWriter {
  public:
   using Input = WriterInput;
   using Effects = std::vector<WriterEffect>;
 
+  // No segment is connected yet: NodeUp follows for each node, and again after each NodeDown.
+  // Answers of a connection that ended are not given to the writer.
   VolumeWriter(WriterOptions options, WriterStart start);
   ~VolumeWriter();
 
@@ -198,6 +209,23 @@ class VolumeWriter {
   std::vector<PgDescription> Describe() const;
 
  private:
+  struct Connection {
+    bool up = false;
+    Incarnation incarnation;
+  };
+  // A PG on its way into the volume. Its lane is the last one, behind those of the manifest.
+  //
+  //   created, begun at a write quorum of its own --> manifest written at a write quorum of the
+  //   first PG
+  //
+  // The manifest comes last and goes through the first PG, so that no record can be in a PG that a
+  // contender does not know of: one that has sealed the first PG makes this write fail at four, and
+  // one that seals it later finds the manifest.
+  struct Growth {
+    Manifest next;
+    bool writing_manifest = false;
+  };
+
   void On(const SubmitMtr& mtr, Instant now, Effects& out);
   void On(const NodeUp& up, Instant now, Effects& out);
   void On(const NodeDown& down, Instant now, Effects& out);
@@ -206,14 +234,46 @@ class VolumeWriter {
   void On(const Grow& grow, Instant now, Effects& out);
   void On(const WriterTick& tick, Instant now, Effects& out);
 
+  Lsn Pgmrpl() const;
+  LaneTurn Turn(Instant now, Effects& out) const;
+  std::optional<MtrBlocked::Why> WhyBlocked(const SubmitMtr& mtr, size_t& pgs_needed) const;
+  void AppendRecords(const SubmitMtr& mtr, Lsn first, LaneTurn& turn);
+  void Touch(size_t lane, Lsn lsn);
+  void PgclMoved(size_t lane, LaneTurn& turn);
+  void Outran(size_t lane, EpochId by, Effects& out);
+  void ContinueGrowth(Instant now, Effects& out);
+  // Ends what an input did to a lane.
+  void Settle(size_t lane, LaneTurn& turn);
+  void AddLane(Membership membership, PgPath path, bool create);
+  size_t LaneOf(const Envelope& from) const;  // lanes_.size() if it is none of this writer's
+
   WriterOptions options_;
   WriterStart start_;
   LsnAllocator allocator_;
   VclTracker vcl_;
   VdlTracker vdl_;
-  std::vector<std::unique_ptr<PgLane>> lanes_;
+  std::vector<std::unique_ptr<PgLane>> lanes_;  // by PG index; a growing one at the end
+  std::map<PgId, size_t> lane_of_;
+  std::map<NodeId, Connection> connections_;
+  std::optional<Growth> growth_;
+  DeadlineTree deadlines_;              // of the lanes
+  std::vector<size_t> lane_in_flight_;  // bytes, as counted in in_flight_bytes_
+  size_t in_flight_bytes_ = 0;
+
+  PageLinker linker_;
+  struct Run {
+    size_t lane;
+    Lsn first;
+    Lsn last;
+  };
+  std::vector<Run> runs_;       // of the MTR at hand, one per lane that it touches
+  std::vector<size_t> run_of_;  // per lane: its run's index, kNoRun if it has none
+  std::vector<size_t> untold_;  // lanes that want to hear of the next VDL
+  std::vector<bool> is_untold_;
+
   Lsn volume_prev_;
   Lsn lowest_read_point_;
+  EpochId highest_promised_;
   bool fenced_ = false;
 };
 
