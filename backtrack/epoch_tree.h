@@ -53,7 +53,8 @@ class EpochTree {
 };
 
 // The first LSN of the epoch that follows `parent` on its own timeline after VDL' was recovered:
-// above every LSN that was ever issued there, because no epoch passes max(VDL, first_lsn - 1) + LAL.
+// above every LSN that was ever issued there, because no epoch passes max(VDL, first_lsn - 1) +
+// LAL.
 Lsn NextFirstLsn(const quorum::Path& parent, Lsn recovered_vdl, uint64_t lal);
 
 // Crash recovery's fork: the parent's history up to VDL', then the new epoch.

@@ -1,24 +1,26 @@
-// Opening a volume: seal, inventory, refill, begin (DESIGN section 8). Crash recovery and failover now,
-// backtrack with another fork point later.
+// Opening a volume: seal, inventory, refill, begin (DESIGN section 8). Crash recovery and failover
+// now, backtrack with another fork point later.
 //
 //             poll          3 promises            inventories          write quorum         4 begun
-//   [polling] ----> [sealing] ---> [taking inventory] ---> [refilling] ----> [beginning] ----> opened
+//   [polling] ----> [sealing] ---> [taking inventory] ---> [refilling] ----> [beginning] ---->
+//   opened
 //        |               |  every PG                            | no write quorum alive
-//        | writer heard  | higher promise: back off, outnumber  +----> read-only at VDL', still trying
-//        v               v
+//        | writer heard  | higher promise: back off, outnumber  +----> read-only at VDL', still
+//        trying v               v
 //      failed         [polling]
 //
 // What is proved at each arrow is argued in docs/recovery.md.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "quorum/base/core.h"
-#include "quorum/base/prng.h"
 #include "quorum/messages.h"
 #include "quorum/volume_recovery.h"
 #include "quorum/volume_writer.h"
@@ -28,38 +30,42 @@ namespace hexad::backtrack {
 enum class OpenMode : uint8_t {
   kOperator,   // somebody ordered it: fence whoever writes now
   kAutomatic,  // a supervisor guesses that the writer is gone: keep off while it is heard
+  kSnapshot,   // only poll: never promises, never begins, ends at OpenedReadOnly
 };
 
 struct OpeningOptions {
   OpenMode mode = OpenMode::kOperator;
-  TimelineId timeline;
-  quorum::Membership first_pg;
+  // What the name says: timeline, page size, and the first PG. Used as it is until the first epoch
+  // begins; after that the first PG's segments hold the manifest.
+  quorum::Manifest named;
   uint64_t claimant = 0;  // drawn at random by the process, never reused
-  uint64_t seed = 1;
+  uint64_t seed = 1;      // of the back-off between contenders
   uint64_t lal = quorum::kDefaultLal;
-  Duration writer_silence = Duration::Seconds(3);    // kAutomatic: heard within this = alive
-  Duration answer_grace = Duration::Millis(30);      // after a read quorum, wait this for the rest
-  Duration retry_after = Duration::Millis(400);      // resend what was not answered
-  Duration read_only_after = Duration::Seconds(2);   // without write quorum: serve reads at VDL'
+  Duration writer_silence = Duration::Seconds(3);   // kAutomatic: heard within this = alive
+  Duration answer_grace = Duration::Millis(30);     // after a read quorum, wait this for the rest
+  Duration retry_after = Duration::Millis(400);     // ask again what was not answered
+  Duration read_only_after = Duration::Seconds(2);  // without write quorum: serve reads at VDL'
 };
 
 struct OpeningStart {};
 struct OpeningTick {};
-using OpeningInput = std::variant<OpeningStart, quorum::NodeUp, quorum::NodeDown,
-                                  quorum::NodeAnswered, OpeningTick>;
+using OpeningInput =
+    std::variant<OpeningStart, quorum::NodeUp, quorum::NodeDown, quorum::NodeAnswered, OpeningTick>;
 
-// A write quorum of every PG holds the epoch and everything at or below its fork: the volume is this
-// writer's. `begun` members need no second Begin.
+// A write quorum of every PG holds the epoch and everything at or below its fork: the volume is
+// this writer's. `begun` members need no second Begin.
 struct Opened {
   quorum::WriterStart start;
-  // Answers that count, per PG of the manifest and member, for the selector: SCLs along the new path.
+  // Answers that count, per PG of the manifest and member, for the selector: SCLs along the new
+  // path.
   std::vector<std::vector<std::optional<Lsn>>> scls;
 };
 
-// A read quorum of every PG promised and told what it holds, but no write quorum is there: the volume
-// can be read at `read_point`. The opening goes on and may still become Opened.
+// The volume can be read at `read_point`, and not written. After sealing: a read quorum of every PG
+// promised and told what it holds, but no write quorum is there; the opening goes on and may still
+// become Opened. From a snapshot: the highest VDL that a read quorum of every PG has heard.
 struct OpenedReadOnly {
-  EpochId epoch;  // promised: what reads must claim
+  EpochId epoch;  // what reads must claim
   Lsn read_point;
   quorum::Manifest manifest;
   std::vector<Lsn> complete_to;  // per PG: the tail
@@ -71,6 +77,8 @@ struct OpeningFailed {
 };
 
 using OpeningEffect = std::variant<quorum::Send, Opened, OpenedReadOnly, OpeningFailed>;
+
+class OpeningRun;
 
 class Opening {
  public:
@@ -84,13 +92,11 @@ class Opening {
   Instant NextDeadline() const;
   void CheckInvariants() const;
 
-  // "sealing 7.3f: PG 0 2/3 promises (n1 n2), waiting for one of n3 n4 n5 n6 (down)": what a waiting
-  // user is told.
+  // "sealing epoch 7: PG 0: 2 of 3 answers (n1 n2), down: n3 n4": what a waiting user is told.
   std::string Describe() const;
 
  private:
-  class Run;
-  std::unique_ptr<Run> run_;
+  std::unique_ptr<OpeningRun> run_;
 };
 
 }  // namespace hexad::backtrack

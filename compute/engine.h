@@ -1,23 +1,28 @@
-// What an engine needs of a Hexad volume, in one header: open it, change pages atomically, learn when
-// a commit is durable, read pages as of a read point.
+// What an engine needs of a Hexad volume, in one header: open it, change pages atomically, learn
+// when a commit is durable, read pages as of a read point.
 //
-//   auto cluster = Cluster::Connect(topology).value();
+//   auto cluster = Cluster::Connect(topology, Duration::Seconds(5)).value();
 //   auto volume = cluster->Open("main", {}).value();
 //   Mtr mtr = volume->BeginMtr();
 //   mtr.Write(PageNo(7), 128, "bytes");              // INVALID_ARGUMENT outside the page
 //   Lsn lsn = volume->Commit(std::move(mtr)).value(); // returns at once: ordered, not yet durable
 //   volume->WaitDurable(lsn, Duration::Seconds(5));   // OK, or COMMIT_UNKNOWN: see below
 //
-// Errors, four kinds only (UserError in the status, first word of the message):
+// Errors, four kinds only (core/user_error.h; the first word of the message):
 //   RETRY           nothing happened; do it again
 //   READ_ONLY       nothing happened; no write quorum, or opened read-only
 //   COMMIT_UNKNOWN  it was sent, but a quorum did not confirm in time; it may yet become durable
 //   FENCED          another writer has taken the volume; this handle is dead for ever
+// Other codes (INVALID_ARGUMENT, OUT_OF_RANGE, NOT_FOUND, DATA_LOSS) speak of the arguments or of
+// one page, not of a commit's fate.
+//
 // Thread-safety: Volume and Cluster may be used from any thread; an Mtr belongs to one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +30,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "compute/core/latency_histogram.h"
+#include "compute/core/mtr.h"
+#include "compute/core/user_error.h"
 #include "quorum/base/instant.h"
 #include "quorum/base/types.h"
 #include "quorum/membership.h"
@@ -33,44 +41,19 @@
 
 namespace hexad::compute {
 
-enum class UserError : uint8_t { kNone, kRetry, kReadOnly, kCommitUnknown, kFenced };
-absl::Status MakeUserError(UserError error, std::string_view detail);
-// kNone for OK and for errors that are no fate of a commit (a bad argument).
-UserError UserErrorOf(const absl::Status& status);
-
-// Byte ranges to change together. Move-only; nothing happens until Commit.
-class Mtr {
- public:
-  // INVALID_ARGUMENT if the range leaves the page. Ranges of one page may overlap: later wins.
-  absl::Status Write(PageNo page, uint32_t offset, std::string_view bytes);
-  // The whole page. INVALID_ARGUMENT unless exactly one page long.
-  absl::Status WriteImage(PageNo page, std::string_view bytes);
-  // Pages from here on read as zeros.
-  void Truncate(PageNo new_page_count);
-  bool empty() const { return changes_.empty(); }
-
- private:
-  friend class Volume;
-  explicit Mtr(uint32_t page_size) : page_size_(page_size) {}
-  struct Change {
-    PageNo page;
-    quorum::RecordKind kind;
-    std::string payload;
-  };
-  uint32_t page_size_;
-  std::vector<Change> changes_;
-};
-
 struct OpenOptions {
-  bool read_only = false;     // never fences: reads at the highest VDL that the segments know
-  bool automatic = false;     // keep off while another writer is heard (UNAVAILABLE)
+  bool read_only = false;  // never fences: reads at the highest VDL that the segments know
+  bool automatic = false;  // keep off while another writer is heard (UNAVAILABLE)
   Duration open_timeout = Duration::Seconds(15);
+  // How long Commit holds back for back-pressure, and how long a commit may lack its quorum before
+  // it is called COMMIT_UNKNOWN.
   Duration commit_timeout = Duration::Seconds(10);
   size_t cache_bytes = 128 << 20;
   quorum::WriterOptions writer;
 };
 
 enum class VolumeMode : uint8_t { kOpening, kReadWrite, kReadOnly, kFenced };
+std::string_view NameOf(VolumeMode mode);  // "opening", "read-write", "read-only", "fenced"
 
 struct VolumeStatus {
   std::string name;
@@ -80,8 +63,28 @@ struct VolumeStatus {
   Lsn vdl;
   Lsn vcl;
   Lsn last_issued;
+  uint64_t pages_seen =
+      0;  // one more than the highest page that this process wrote or found written
   quorum::Manifest manifest;
   std::vector<quorum::PgDescription> pgs;
+};
+
+// Counted since the volume was opened by this process.
+struct VolumeStatistics {
+  uint64_t mtrs = 0;
+  uint64_t records = 0;
+  uint64_t payload_bytes = 0;  // of records, without headers
+  uint64_t boxcars = 0;        // that at least one segment has acknowledged
+  LatencyHistogram commit;     // from Commit to durable, as far as somebody waited
+  // Time from a boxcar's sealing to its k-th ack; [0] is the first. Nobody else shows it, and it is
+  // the argument for 4/6: the fourth is what a commit waits for, the sixth is what it does not.
+  std::array<LatencyHistogram, 6> ack;
+  std::map<std::string, uint64_t> fourth_ack;  // node -> boxcars whose fourth ack it gave
+  uint64_t cache_hits = 0;
+  uint64_t cache_misses = 0;
+  uint64_t hedged_reads = 0;
+  size_t cache_bytes = 0;
+  size_t commits_waiting = 0;
 };
 
 struct PageSnapshot {
@@ -90,23 +93,31 @@ struct PageSnapshot {
 };
 
 // Keeps versions at its read point readable while it lives.
-class ReadView;
+class ReadView {
+ public:
+  virtual ~ReadView() = default;
+  virtual Lsn read_point() const = 0;
+};
 
 class Volume {
  public:
   virtual ~Volume() = default;
 
   Mtr BeginMtr() const { return Mtr(page_size()); }
-  // Orders the MTR and returns its commit LSN. Blocks only for back-pressure (LAL, bytes in flight)
-  // and for volume growth. READ_ONLY, FENCED, or RETRY (back-pressure did not end in time).
+  // Orders the MTR and returns its commit LSN. Blocks only for back-pressure (LAL, bytes in
+  // flight), for volume growth, and for pages that are not cached and must be read first (a record
+  // names its page's last LSN). READ_ONLY, FENCED, RETRY (it was held back to the end of the commit
+  // timeout), INVALID_ARGUMENT (empty, or a page far beyond the volume's end).
   virtual absl::StatusOr<Lsn> Commit(Mtr mtr) = 0;
-  // Calls back once, on some thread, in LSN order: OK when VDL >= lsn; COMMIT_UNKNOWN after the commit
-  // timeout; FENCED (the commit may be in the next writer's history or not: COMMIT_UNKNOWN to its user).
+  // Calls back once, in LSN order, on some thread that must not be blocked: OK when VDL >= lsn;
+  // COMMIT_UNKNOWN after the commit timeout, or if the volume is closed first; FENCED (the commit
+  // may be in the next writer's history or not: COMMIT_UNKNOWN to its user).
   using DurableCallback = std::function<void(const absl::Status&)>;
   virtual void OnDurable(Lsn lsn, DurableCallback done) = 0;
   virtual absl::Status WaitDurable(Lsn lsn, Duration timeout) = 0;
 
-  // The newest durable read point, pinned: PGMRPL does not pass it while the view lives.
+  // The newest durable read point, pinned: PGMRPL does not pass it while the view lives. A
+  // read-only open asks the segments first, if it last did so a while ago.
   virtual std::shared_ptr<const ReadView> PinReadPoint() = 0;
   // OUT_OF_RANGE if the read point lies above VDL or below what is retained.
   virtual absl::StatusOr<PageSnapshot> ReadPage(PageNo page, Lsn read_point) = 0;
@@ -116,12 +127,7 @@ class Volume {
   virtual Lsn vdl() const = 0;
   virtual uint32_t page_size() const = 0;
   virtual VolumeStatus Status() const = 0;
-};
-
-class ReadView {
- public:
-  virtual ~ReadView() = default;
-  virtual Lsn read_point() const = 0;
+  virtual VolumeStatistics Statistics() const = 0;
 };
 
 struct CreateOptions {
@@ -139,19 +145,20 @@ struct VolumeEntry {
   quorum::Membership first_pg;
 };
 
-// A connection to a cluster's storage nodes.
+// A connection to a cluster's storage nodes. Volumes keep what they need of it alive.
 class Cluster {
  public:
-  // Connects in the background; UNAVAILABLE if no node answers within the timeout, FAILED_PRECONDITION
-  // if the nodes belong to different clusters or to none ("form it: hexad up").
+  // Connects in the background; UNAVAILABLE if no node answers within the timeout,
+  // FAILED_PRECONDITION if the nodes belong to different clusters or to none ("form it: hexad up").
   static absl::StatusOr<std::unique_ptr<Cluster>> Connect(const topology::Topology& topology,
                                                           Duration timeout);
   virtual ~Cluster() = default;
 
+  virtual ClusterId id() const = 0;
   // ALREADY_EXISTS, INVALID_ARGUMENT (page size, name), UNAVAILABLE (no write quorum of nodes).
   virtual absl::Status Create(const std::string& name, const CreateOptions& options) = 0;
   virtual absl::StatusOr<VolumeEntry> Find(const std::string& name) = 0;  // NOT_FOUND
-  virtual absl::StatusOr<std::vector<VolumeEntry>> List() = 0;
+  virtual absl::StatusOr<std::vector<VolumeEntry>> List() = 0;            // by name
   // Unregisters the name, then forgets the segments. FAILED_PRECONDITION while a writer is heard,
   // unless `force`.
   virtual absl::Status Drop(const std::string& name, bool force) = 0;

@@ -96,11 +96,12 @@ struct Created {
 };
 
 struct Polled {
-  Envelope from;                  // from.epoch: the highest promised
-  PgPath begun;                   // the newest epoch it accepted
-  Lsn scl;                        // along `begun`
-  Lsn vdl_heard;                  // along `begun`
-  int64_t writer_silent_ms = -1;  // since it last heard the writer of `begun`; -1 = never
+  Envelope from;                     // from.epoch: the highest promised
+  PgPath begun;                      // the newest epoch it accepted
+  Lsn scl;                           // along `begun`
+  Lsn vdl_heard;                     // along `begun`
+  int64_t writer_silent_ms = -1;     // since it last heard the writer of `begun`; -1 = never
+  std::optional<Manifest> manifest;  // at a timeline's first PG
 };
 
 struct Promised {
@@ -129,9 +130,9 @@ struct Refilled {
 struct Begun {
   Envelope from;
   Lsn scl;
-  // Of the manifest that this segment keeps durably now, 0 if it keeps none. A growing writer counts
-  // the segments that hold the new geometry by this, so that an answer to an earlier Begin, late or
-  // repeated, can never be taken for one.
+  // Of the manifest that this segment keeps durably now, 0 if it keeps none. A growing writer
+  // counts the segments that hold the new geometry by this, so that an answer to an earlier Begin,
+  // late or repeated, can never be taken for one.
   GeometryEpoch geometry_epoch{0};
 };
 

@@ -85,4 +85,16 @@ Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
   return std::min(scl, tail);
 }
 
+PgPath PrefixTo(const PgPath& path, EpochId epoch) {
+  const PathStep* end = path.path.Find(path.path.timeline(), epoch);
+  INVARIANT(end != nullptr);
+  const size_t last = static_cast<size_t>(end - path.path.steps().data());
+  std::vector<PathStep> steps(path.path.steps().begin(), path.path.steps().begin() + last + 1);
+  steps.back().last_lsn = Lsn::Max();
+  auto prefix = Path::FromSteps(std::move(steps));
+  INVARIANT(prefix.ok());
+  return PgPath{*std::move(prefix),
+                std::vector<Lsn>(path.tails.begin(), path.tails.begin() + last)};
+}
+
 }  // namespace hexad::quorum

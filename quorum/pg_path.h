@@ -31,4 +31,8 @@ struct PgPath {
   friend bool operator==(const PgPath&, const PgPath&) = default;
 };
 
+// The same history up to one of its epochs, which is open-ended again.
+// REQUIRES: path.Find(the path's timeline, epoch).
+PgPath PrefixTo(const PgPath& path, EpochId epoch);
+
 }  // namespace hexad::quorum

@@ -26,6 +26,7 @@ void Segment::On(ConnId conn, const quorum::Poll& request, Instant now, SegmentO
   polled.begun = timeline.log.begun();
   polled.scl = timeline.log.scl();
   polled.vdl_heard = timeline.log.vdl_heard();
+  polled.manifest = timeline.manifest;
   if (timeline.writer_heard != Instant::Never()) {
     polled.writer_silent_ms = (now - timeline.writer_heard).millis();
   }
