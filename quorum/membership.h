@@ -1,5 +1,5 @@
-// Who holds a PG: its members, their quorum set, and the epoch that versions both. And the geometry:
-// which PGs a timeline's pages live in.
+// Who holds a PG: its members, their quorum set, and the epoch that versions both. And the
+// geometry: which PGs a timeline's pages live in.
 #pragma once
 
 #include <optional>
@@ -19,15 +19,15 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
-// A PG's members at one membership epoch. In this version always a plain "write k of n"; transitions
-// (DESIGN section 9) become further shapes of `Quorums()`.
+// A PG's members at one membership epoch. In this version always a plain "write k of n";
+// transitions (DESIGN section 9) become further shapes of `Quorums()`.
 struct Membership {
   PgId pg;
   MembershipEpoch epoch{1};
   uint32_t write = 4;  // of members.size()
   std::vector<Member> members;
 
-  QuorumSet Quorums() const;                       // REQUIRES: Check() is OK
+  QuorumSet Quorums() const;  // REQUIRES: Check() is OK
   std::optional<int> IndexOf(const NodeId&) const;
   std::vector<AzId> AzOf() const;
   absl::Status Check() const;  // sizes, duplicate nodes, quorum arithmetic
@@ -42,7 +42,7 @@ struct Manifest {
   uint32_t page_size = 4096;
   uint32_t pages_per_pg = 262144;  // 1 GiB of 4 KiB pages
   GeometryEpoch geometry_epoch{1};
-  std::vector<Membership> pgs;     // PG i holds pages [i * pages_per_pg, (i + 1) * pages_per_pg)
+  std::vector<Membership> pgs;  // PG i holds pages [i * pages_per_pg, (i + 1) * pages_per_pg)
 
   absl::Status Check() const;
   // Index into `pgs` of the PG that holds a page; may be >= pgs.size(): the volume must grow first.
@@ -64,9 +64,10 @@ struct RosterNode {
 // The id of a timeline's PG number `index`.
 PgId MakePgId(TimelineId timeline, uint32_t index);
 
-// Rendezvous hashing: `copies` nodes for `key`, spread evenly over the AZs that exist (two per AZ for
-// six over three). Adding a node moves only what the new node wins. FAILED_PRECONDITION says what is
-// missing if the roster has too few nodes, or an AZ too few.
+// Rendezvous hashing: `copies` nodes for `key`, spread evenly over three AZs (two per AZ for six;
+// one or two copies take as many AZs), by AZ and then by name. Of more than three AZs the key picks
+// three. Adding a node moves only what the new node wins. FAILED_PRECONDITION says what is missing
+// if there are too few AZs with enough nodes; INVALID_ARGUMENT if `copies` cannot be spread evenly.
 absl::StatusOr<std::vector<Member>> PlaceSegments(uint64_t key,
                                                   const std::vector<RosterNode>& roster,
                                                   int copies);

@@ -99,7 +99,6 @@ std::vector<MemberSet> LiveAzs(MemberSet alive, const std::vector<AzId>& az_of) 
 }
 
 Slack SlackOf(const QuorumExpr& expr, MemberSet alive, const std::vector<AzId>& az_of) {
-  alive = alive & expr.members();
   const std::vector<MemberSet> azs = LiveAzs(alive, az_of);
   Slack slack;
   slack.nodes = NodesToSpare(expr, alive);

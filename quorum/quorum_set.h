@@ -85,8 +85,10 @@ struct Disjoint {
   MemberSet b;
 };
 std::optional<Disjoint> FindDisjoint(const QuorumExpr& a, const QuorumExpr& b);
-// Write/write and write/read of one set, and across two (a membership change's before and after).
+// Write/write and write/read of one set. FAILED_PRECONDITION names two sets that miss each other.
 absl::Status ProveOverlap(const QuorumSet& set);
+// The same of both sets of a membership change, and across it: what was written by the rules before
+// meets every write and every read by the rules after.
 absl::Status ProveOverlap(const QuorumSet& before, const QuorumSet& after);
 
 // What can still be lost, for status pages and --dry-run.

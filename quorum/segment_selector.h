@@ -1,8 +1,8 @@
-// Which segment a page is read from (Verbitski 2018, section 3.1): one that is complete for the read
-// point, the fastest first, now and then another so that its estimate stays fresh.
+// Which segment a page is read from (Verbitski 2018, section 3.1): one that is complete for the
+// read point, the fastest first, now and then another so that its estimate stays fresh.
 //
-// Complete means SCL >= the PG's last LSN at or below the read point, not SCL >= read point: a quiet
-// PG's SCL stays low while the volume's VDL runs ahead.
+// Complete means SCL >= the PG's last LSN at or below the read point, not SCL >= read point: a
+// quiet PG's SCL stays low while the volume's VDL runs ahead.
 #pragma once
 
 #include <optional>

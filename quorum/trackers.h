@@ -89,6 +89,8 @@ class VclTracker {
   // REQUIRES: first above everything issued before for this PG. Once the runs of an MTR are all
   // announced, no LSN between the first and the last issued one is missing.
   void Issued(size_t pg_index, Lsn first, Lsn last);
+  // REQUIRES: pgcl no higher than what was issued for this PG (an SCL from a peer is checked
+  // first).
   void PgclMoved(size_t pg_index, Lsn pgcl);
 
   Lsn vcl() const;

@@ -131,12 +131,13 @@ absl::Status Walk(const std::vector<PgEvidence>& pgs, Lsn heard, Recovered& out)
   return absl::OkStatus();
 }
 
-// The last record at or below `vdl` (at or above what the segment heard) that the segment has.
+// The PG's last record at or below `vdl`, as an answer that is whole up to it knows it: listed, or,
+// if nothing is listed between what it heard and `vdl`, the one it names.
 Lsn TailOf(const SegmentInventory& answer, Lsn vdl) {
   INVARIANT(answer.vdl_heard <= vdl);
   Lsn tail = answer.tail_at_vdl;
   for (const InventoryRecord& record : answer.records) {
-    if (record.lsn > vdl || record.lsn > answer.scl) break;
+    if (record.lsn > vdl) break;
     tail = record.lsn;
   }
   return tail;

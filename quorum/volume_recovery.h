@@ -2,8 +2,8 @@
 // Pure: inventories in, recovered points and the refill plan out.
 //
 //   PGCL' = highest SCL per PG among the answers: any 3 of 6 meet the 4 that made a record durable
-//   VCL'  = walk the volume chain up from the highest VDL heard while each next record lies within its
-//           PG's PGCL'
+//   VCL'  = walk the volume chain up from the highest VDL heard while each next record lies within
+//           its PG's PGCL'
 //   VDL'  = the last CPL of that walk. Every acknowledged commit is at or below it.
 #pragma once
 
@@ -28,10 +28,11 @@ struct InventoryRecord {
 
 // One segment's answer, along the parent's path.
 struct SegmentInventory {
-  Lsn scl;                               // its chain is whole up to here
-  Lsn vdl_heard;                         // highest VDL it was told on that path
-  Lsn tail_at_vdl;                       // its last record at or below vdl_heard (<= scl)
-  std::vector<InventoryRecord> records;  // above vdl_heard, by LSN; those it lacks links to included
+  Lsn scl;          // its chain is whole up to here
+  Lsn vdl_heard;    // highest VDL it was told on that path
+  Lsn tail_at_vdl;  // its last record at or below vdl_heard (<= scl)
+  // Above vdl_heard, by LSN; also those above scl, which it cannot link yet.
+  std::vector<InventoryRecord> records;
   friend bool operator==(const SegmentInventory&, const SegmentInventory&) = default;
 };
 
@@ -42,8 +43,8 @@ struct PgInventory {
 };
 
 struct RecoveredPg {
-  Lsn tail;               // the PG's last record at or below the recovered VDL; None() if it has none
-  MemberSet complete;     // members that answered with scl >= tail
+  Lsn tail;            // the PG's last record at or below the recovered VDL; None() if it has none
+  MemberSet complete;  // members that answered with scl >= tail
   bool write_quorum_complete = false;
 };
 
@@ -54,7 +55,9 @@ struct Recovered {
 };
 
 // FAILED_PRECONDITION while some PG has no read quorum of answers. DATA_LOSS if the answers
-// contradict each other (two different records at one LSN).
+// contradict themselves or each other in a way that no intact quorum can (two different records at
+// one LSN; a record at or below a VDL that was heard, and no answer whole up to it).
+// REQUIRES: one answer slot per member; every membership passed its Check().
 absl::StatusOr<Recovered> Recover(const std::vector<PgInventory>& pgs);
 
 }  // namespace hexad::quorum
