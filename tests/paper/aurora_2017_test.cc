@@ -15,6 +15,7 @@
 #include "quorum/segment_selector.h"
 #include "quorum/trackers.h"
 #include "quorum/volume_recovery.h"
+#include "tests/unit/volume_model.h"
 
 namespace hexad::quorum {
 namespace {
@@ -109,7 +110,7 @@ TEST(Section4_1, CompleteTo1007IsDurableTo1000) {
 
 // The same numbers as recovery sees them, in a read quorum's answers.
 TEST(Section4_1, RecoveryTruncatesThereToo) {
-  Membership membership{PgId(1), MembershipEpoch(1), 4, std::vector<Member>(6)};
+  const Membership membership = SixMembers(1);
   SegmentInventory answer{Lsn(1007), Lsn(900), Lsn(900), {}};
   for (uint64_t lsn = 901; lsn <= 1007; ++lsn) {
     answer.records.push_back({Lsn(lsn), Lsn(lsn - 1), Lsn(lsn - 1), lsn == 1000});
@@ -203,7 +204,7 @@ TEST(Section4_2_3, AReadAsksOneSegmentThatIsComplete) {
 // Recovery asks a read quorum of each PG, which is enough to discover whatever could have reached a
 // write quorum: any three find what any four hold.
 TEST(Section4_3, AReadQuorumDiscoversWhateverReachedAWriteQuorum) {
-  Membership membership{PgId(1), MembershipEpoch(1), 4, std::vector<Member>(6)};
+  const Membership membership = SixMembers(1);
   const SegmentInventory has{Lsn(1), Lsn(0), Lsn(0), {{Lsn(1), Lsn(0), Lsn(0), true}}};
   for (uint32_t holding = 0; holding < 64; ++holding) {
     for (uint32_t answering = 0; answering < 64; ++answering) {
