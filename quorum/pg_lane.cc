@@ -101,11 +101,18 @@ void PgLane::Settle(LaneTurn& turn) {
     if (member.next < queue_.end()) Pump(member, turn);
   }
   Trim();
-  if (members_changed_ && in_use_) TellWriteQuorum(turn);
+  if (!members_changed_) return;
+  members_changed_ = false;
+  FindRetry();
+  if (in_use_) TellWriteQuorum(turn);
+}
+
+void PgLane::FindRetry() {
+  retry_at_ = Instant::Never();
+  for (const MemberStream& member : members_) retry_at_ = std::min(retry_at_, member.retry_at);
 }
 
 void PgLane::TellWriteQuorum(LaneTurn& turn) {
-  members_changed_ = false;
   MemberSet usable;
   for (size_t i = 0; i < members_.size(); ++i) {
     if (members_[i].usable()) usable.Add(static_cast<int>(i));
@@ -129,17 +136,19 @@ bool PgLane::VdlMoved(const LaneTurn& turn) {
 
 void PgLane::Tick(LaneTurn& turn) {
   if (retry_at_ <= turn.now) {
-    retry_at_ = Instant::Never();
     for (MemberStream& member : members_) {
       if (member.retry_at <= turn.now) Retry(member, turn);
-      retry_at_ = std::min(retry_at_, member.retry_at);
     }
+    FindRetry();
   }
   if (queue_.in_flight() && resend_at_ <= turn.now) {
-    resend_at_ = Instant::Never();
     for (MemberStream& member : members_) {
-      if (member.ResendAt(queue_, options_.resend_after) <= turn.now) Resend(member, turn.now);
+      if (member.ResendAt(queue_, options_.resend_after) > turn.now) continue;
+      Resend(member, turn.now);
       Pump(member, turn);
+    }
+    resend_at_ = Instant::Never();
+    for (const MemberStream& member : members_) {
       resend_at_ = std::min(resend_at_, member.ResendAt(queue_, options_.resend_after));
     }
   }
@@ -212,6 +221,8 @@ void PgLane::CheckInvariants() const {
               (member.up && member.trusted() && !member.fenced()));
     const Lsn counted = pgcl_.scls()[i];
     INVARIANT(member.trusted() ? counted <= member.scl : counted.IsNone());
+    INVARIANT(retry_at_ <= member.retry_at);
+    INVARIANT(!queue_.in_flight() || resend_at_ <= member.ResendAt(queue_, options_.resend_after));
   }
 }
 

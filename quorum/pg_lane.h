@@ -100,6 +100,7 @@ class PgLane {
   void SendBegin(MemberStream& member, LaneTurn& turn);
   void RetryAt(MemberStream& member, Instant at);
   void Retry(MemberStream& member, LaneTurn& turn);
+  void FindRetry();
   void Resend(MemberStream& member, Instant now);
   bool OwesManifest(const MemberStream& member) const;
 
