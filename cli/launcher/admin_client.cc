@@ -1,0 +1,154 @@
+#include "cli/launcher/admin_client.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <functional>
+#include <latch>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "cli/launcher/explain.h"
+#include "proto/status.h"
+
+namespace hexad::launcher {
+namespace {
+
+// The prefix of the registers that hold volume names (proto/node.proto, NameValue).
+constexpr char kNamePrefix[] = "name/";
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A process that has just started should be found at once, not after gRPC's first second.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// One call's context, answer and outcome, kept in one place while it is under way.
+template <class Answer>
+struct Call {
+  grpc::ClientContext context;
+  Answer answer;
+  absl::StatusOr<Answer> outcome = absl::UnavailableError("not asked");
+};
+
+// Starts a call on every asked node, and waits for all of them.
+template <class Request, class Answer, class Start>
+std::vector<absl::StatusOr<Answer>> AskAll(size_t nodes, const std::vector<bool>& asked,
+                                           const Request& request, Millis timeout, Start start) {
+  std::vector<Call<Answer>> calls(nodes);
+  std::latch done(static_cast<ptrdiff_t>(nodes));
+  for (size_t i = 0; i < nodes; ++i) {
+    if (!asked[i]) {
+      done.count_down();
+      continue;
+    }
+    Call<Answer>& call = calls[i];
+    call.context.set_deadline(std::chrono::system_clock::now() + timeout);
+    start(i, &call.context, &request, &call.answer, [&call, &done](const grpc::Status& status) {
+      if (status.ok()) {
+        call.outcome = std::move(call.answer);
+      } else {
+        call.outcome = proto::FromGrpc(status);
+      }
+      done.count_down();
+    });
+  }
+  done.wait();
+  std::vector<absl::StatusOr<Answer>> outcomes;
+  for (Call<Answer>& call : calls) outcomes.push_back(std::move(call.outcome));
+  return outcomes;
+}
+
+}  // namespace
+
+AdminClient::AdminClient(const ClusterRecord& record) {
+  for (const NodeRecord& node : record.nodes) {
+    nodes_.push_back({node.id, v1::NodeService::NewStub(Connect(node.address))});
+  }
+  compute_ = v1::ComputeService::NewStub(Connect(record.compute_address));
+}
+
+AdminClient::~AdminClient() = default;
+
+AdminClient::Descriptions AdminClient::DescribeNodes(const std::vector<bool>& asked,
+                                                     bool with_segments, Millis timeout) {
+  v1::DescribeRequest request;
+  request.set_with_segments(with_segments);
+  return AskAll<v1::DescribeRequest, v1::NodeDescription>(
+      nodes_.size(), asked, request, timeout,
+      [this](size_t i, auto* context, auto* ask, auto* answer, auto done) {
+        nodes_[i].stub->async()->Describe(context, ask, answer, std::move(done));
+      });
+}
+
+absl::StatusOr<v1::NodeDescription> AdminClient::DescribeNode(size_t node, Millis timeout) {
+  std::vector<bool> asked(nodes_.size(), false);
+  asked[node] = true;
+  return DescribeNodes(asked, false, timeout)[node];
+}
+
+absl::Status AdminClient::Form(const v1::FormRequest& request, const std::vector<size_t>& to,
+                               Millis timeout) {
+  std::vector<bool> asked(nodes_.size(), false);
+  for (const size_t node : to) asked[node] = true;
+  const auto answers = AskAll<v1::FormRequest, v1::NodeDescription>(
+      nodes_.size(), asked, request, timeout,
+      [this](size_t i, auto* context, auto* ask, auto* answer, auto done) {
+        nodes_[i].stub->async()->Form(context, ask, answer, std::move(done));
+      });
+  for (const size_t node : to) {
+    if (answers[node].ok()) continue;
+    return Failed(answers[node].status().code(),
+                  {absl::StrCat(nodes_[node].id, " did not join the cluster"),
+                   std::string(answers[node].status().message()), "hexad doctor"});
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::pair<std::string, v1::NameValue>> AdminClient::ListNames(
+    uint64_t cluster, const std::vector<bool>& asked, Millis timeout) {
+  v1::ReadRegistersRequest request;
+  request.set_cluster(cluster);
+  request.set_prefix(std::string(kNamePrefix));
+  const auto answers = AskAll<v1::ReadRegistersRequest, v1::ReadRegistersAnswer>(
+      nodes_.size(), asked, request, timeout,
+      [this](size_t i, auto* context, auto* ask, auto* answer, auto done) {
+        nodes_[i].stub->async()->ReadRegisters(context, ask, answer, std::move(done));
+      });
+
+  // The highest accepted ballot that anybody shows wins; an empty value is a dropped name.
+  std::map<std::string, v1::RegisterState> newest;
+  for (const auto& answer : answers) {
+    if (!answer.ok()) continue;
+    for (const auto& entry : answer->entries()) {
+      v1::RegisterState& seen = newest[entry.key()];
+      const auto rank = [](const v1::RegisterState& state) {
+        return std::pair(state.accepted().number(), state.accepted().claimant());
+      };
+      if (rank(entry.state()) >= rank(seen)) seen = entry.state();
+    }
+  }
+  std::vector<std::pair<std::string, v1::NameValue>> names;
+  for (const auto& [key, state] : newest) {
+    v1::NameValue value;
+    if (state.value().empty() || !value.ParseFromString(state.value())) continue;
+    names.emplace_back(std::string(absl::StripPrefix(key, kNamePrefix)), value);
+  }
+  return names;
+}
+
+absl::StatusOr<v1::ComputeDescription> AdminClient::DescribeCompute(Millis timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  v1::ComputeDescription answer;
+  const grpc::Status status = compute_->Describe(&context, {}, &answer);
+  if (!status.ok()) return proto::FromGrpc(status);
+  return answer;
+}
+
+}  // namespace hexad::launcher

@@ -1,0 +1,47 @@
+// What the launcher and the command line ask of running processes over gRPC. Every call has a
+// deadline; calls to many nodes go out at once, so that a hung node costs one deadline and not six.
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/launcher/cluster_dir.h"
+#include "proto/compute.grpc.pb.h"
+#include "proto/node.grpc.pb.h"
+
+namespace hexad::launcher {
+
+using Millis = std::chrono::milliseconds;
+
+class AdminClient {
+ public:
+  explicit AdminClient(const ClusterRecord& record);
+  ~AdminClient();
+
+  using Descriptions = std::vector<absl::StatusOr<v1::NodeDescription>>;
+  // Answer i is that of record.nodes[i]; `asked[i]` false leaves it out (UNAVAILABLE).
+  Descriptions DescribeNodes(const std::vector<bool>& asked, bool with_segments, Millis timeout);
+  absl::StatusOr<v1::NodeDescription> DescribeNode(size_t node, Millis timeout);
+  // Sends the same roster to each node in `to`; OK when all of them belong to the cluster.
+  absl::Status Form(const v1::FormRequest& request, const std::vector<size_t>& to, Millis timeout);
+  // Every name that some node of `asked` knows to be registered, with its value; the ballots of a
+  // write quorum are not counted, so this is for showing, never for deciding.
+  std::vector<std::pair<std::string, v1::NameValue>> ListNames(uint64_t cluster,
+                                                               const std::vector<bool>& asked,
+                                                               Millis timeout);
+  absl::StatusOr<v1::ComputeDescription> DescribeCompute(Millis timeout);
+
+ private:
+  struct NodeStub {
+    std::string id;
+    std::unique_ptr<v1::NodeService::Stub> stub;
+  };
+  std::vector<NodeStub> nodes_;
+  std::unique_ptr<v1::ComputeService::Stub> compute_;
+};
+
+}  // namespace hexad::launcher

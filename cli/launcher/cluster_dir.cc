@@ -1,0 +1,209 @@
+#include "cli/launcher/cluster_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "cli/launcher/explain.h"
+#include "cli/launcher/ports.h"
+#include "cli/launcher/record_json.h"
+#include "topology/topology.h"
+
+namespace hexad::launcher {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kLockTimeout = std::chrono::seconds(30);
+
+std::string Absolute(const std::string& folder) {
+  const std::string path = fs::absolute(folder).lexically_normal().string();
+  return path.size() > 1 && path.back() == '/' ? path.substr(0, path.size() - 1) : path;
+}
+
+std::string RecordFile(const std::string& folder) { return folder + "/cluster.json"; }
+
+std::string Loopback(int port) { return absl::StrCat("127.0.0.1:", port); }
+
+absl::Status CannotMake(const std::string& folder, const std::string& why) {
+  return Failed(
+      absl::StatusCode::kPermissionDenied,
+      {absl::StrCat("cannot make the folder ", folder), why, "choose another one: --dir FOLDER"});
+}
+
+// A beginning that was cut short has our parts, in them nothing, and no cluster.json yet.
+bool EmptyOrHalfMade(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name == "topology.toml" || name == "lock") continue;
+    const bool ours = name == "pids" || name == "data" || name == "logs";
+    if (!ours || !fs::is_empty(entry.path(), error) || error) return false;
+  }
+  return !error;
+}
+
+// A folder may become a cluster's if it does not exist yet, or has nothing in it.
+absl::Status CheckUsable(const std::string& folder, const std::string& shown) {
+  std::error_code error;
+  if (!fs::exists(folder, error)) return absl::OkStatus();
+  if (fs::exists(RecordFile(folder), error)) {
+    return Failed(absl::StatusCode::kAlreadyExists,
+                  {absl::StrCat(shown, " already holds a cluster"), "", "hexad up"});
+  }
+  if (fs::is_directory(folder, error) && EmptyOrHalfMade(folder)) return absl::OkStatus();
+  return Failed(absl::StatusCode::kFailedPrecondition,
+                {absl::StrCat(shown, " is not a Hexad cluster and not empty"),
+                 "it has no cluster.json, so it belongs to something else and stays as it is",
+                 "choose another folder: --dir FOLDER"});
+}
+
+void ChoosePorts(int block, bool nodes_too, ClusterRecord& record) {
+  record.port_block = block;
+  for (size_t i = 0; i < record.nodes.size(); ++i) {
+    const int index = static_cast<int>(i);
+    if (nodes_too) record.nodes[i].address = Loopback(NodePort(block, index));
+    record.nodes[i].metrics = Loopback(NodeMetricsPort(block, index));
+  }
+  record.compute_address = Loopback(ComputePort(block));
+  record.compute_metrics = Loopback(ComputeMetricsPort(block));
+  record.bench_metrics = Loopback(BenchMetricsPort(block));
+}
+
+}  // namespace
+
+const NodeRecord* ClusterRecord::FindNode(const std::string& id) const {
+  const auto found = std::ranges::find(nodes, id, &NodeRecord::id);
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> ClusterRecord::Azs() const {
+  std::vector<std::string> azs;
+  for (const NodeRecord& node : nodes) {
+    if (std::ranges::find(azs, node.az) == azs.end()) azs.push_back(node.az);
+  }
+  return azs;
+}
+
+topology::Topology ClusterRecord::Topology() const {
+  topology::Topology topology;
+  for (const NodeRecord& node : nodes) {
+    topology.nodes.push_back({NodeId(node.id), AzId(node.az), node.address});
+  }
+  return topology;
+}
+
+DirLock::~DirLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+ClusterDir::ClusterDir(std::string folder, std::string shown, ClusterRecord record)
+    : folder_(std::move(folder)), shown_(std::move(shown)), record_(std::move(record)) {}
+
+absl::StatusOr<ClusterDir> ClusterDir::Open(const std::string& shown) {
+  const std::string folder = Absolute(shown);
+  if (!fs::exists(RecordFile(folder))) {
+    if (const absl::Status usable = CheckUsable(folder, shown); !usable.ok()) return usable;
+    return Failed(absl::StatusCode::kNotFound,
+                  {absl::StrCat("no cluster in ", shown), "", "start one: hexad up"});
+  }
+  auto text = ReadFile(RecordFile(folder));
+  if (!text.ok()) return text.status();
+  auto record = DecodeRecord(*text);
+  if (!record.ok()) {
+    return Failed(
+        record.status().code(),
+        {absl::StrCat("cannot use ", RecordFile(shown)), std::string(record.status().message()),
+         "use the hexad that made it, or another folder: --dir FOLDER"});
+  }
+  return ClusterDir(folder, shown, *std::move(record));
+}
+
+absl::StatusOr<ClusterDir> ClusterDir::Create(const std::string& shown, ClusterRecord record,
+                                              bool choose_ports) {
+  const std::string folder = Absolute(shown);
+  if (const absl::Status usable = CheckUsable(folder, shown); !usable.ok()) return usable;
+  auto block = ClaimPortBlock(folder);
+  if (!block.ok()) return block.status();
+  ChoosePorts(*block, choose_ports, record);
+
+  std::error_code error;
+  for (const char* part : {"/pids", "/data", "/logs"}) {
+    fs::create_directories(folder + part, error);
+    if (error) return CannotMake(shown, error.message());
+  }
+  ClusterDir dir(folder, shown, record);
+  // cluster.json last: with it the folder is a cluster's, and without it nothing was begun.
+  absl::Status written =
+      WriteFileAtomically(dir.topology_file(), topology::FormatTopology(record.Topology()));
+  if (written.ok()) written = dir.Save(record);
+  if (!written.ok()) return written;
+  return dir;
+}
+
+absl::Status ClusterDir::Save(const ClusterRecord& record) {
+  record_ = record;
+  return WriteFileAtomically(RecordFile(folder_), EncodeRecord(record));
+}
+
+std::string ClusterDir::log_file(const std::string& process) const {
+  return absl::StrCat(folder_, "/logs/", process, ".log");
+}
+
+std::optional<ProcessIdentity> ClusterDir::Remembered(const std::string& process) const {
+  const auto text = ReadFile(absl::StrCat(folder_, "/pids/", process, ".json"));
+  if (!text.ok()) return std::nullopt;
+  auto identity = DecodeIdentity(*text);
+  // A damaged pid file names nobody: doctor finds the process by its command line instead.
+  if (!identity.ok()) return std::nullopt;
+  return *identity;
+}
+
+absl::Status ClusterDir::Remember(const std::string& process,
+                                  const ProcessIdentity& identity) const {
+  return WriteFileAtomically(absl::StrCat(folder_, "/pids/", process, ".json"),
+                             EncodeIdentity(identity));
+}
+
+void ClusterDir::Forget(const std::string& process) const {
+  fs::remove(absl::StrCat(folder_, "/pids/", process, ".json"));
+}
+
+absl::StatusOr<DirLock> ClusterDir::Lock() const {
+  const int fd = open((folder_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", folder_, "/lock"));
+  DirLock lock(fd);
+  const auto deadline = std::chrono::steady_clock::now() + kLockTimeout;
+  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return WaitedInVain(std::chrono::duration<double>(kLockTimeout).count(),
+                          absl::StrCat("another hexad command that is at work in ", shown_),
+                          "see who holds it: fuser " + folder_ + "/lock");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return lock;
+}
+
+absl::Status ClusterDir::Wipe() {
+  ReleasePortBlock(record_.port_block, folder_);
+  std::error_code error;
+  // Ours only, so that a file that somebody put beside them survives. cluster.json goes last.
+  for (const char* part : {"pids", "data", "logs", "topology.toml", "lock", "cluster.json"}) {
+    fs::remove_all(fs::path(folder_) / part, error);
+    if (error) {
+      return Failed(absl::StatusCode::kInternal,
+                    {absl::StrCat("cannot delete ", shown_, "/", part), error.message(), ""});
+    }
+  }
+  fs::remove(folder_, error);  // fails if something else is in it, which is then kept
+  return absl::OkStatus();
+}
+
+}  // namespace hexad::launcher

@@ -1,0 +1,81 @@
+// The cluster as it is now, seen from outside: the launcher's own knowledge (who should run, who
+// does) joined with what the processes say. `hexad status`, doctor, --dry-run and tests/cluster
+// read it.
+//
+// What the compute says of its open volume counts before what the segments say: it knows VDL, while
+// a segment has only heard it. A volume that no compute has open is shown from its segments alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/launcher/launcher.h"
+#include "quorum/membership.h"
+#include "quorum/quorum_set.h"
+
+namespace hexad::launcher {
+
+enum class NodeState {
+  kUp,
+  kDown,
+  kPaused,
+  kSilent,    // its process runs, but it did not answer in time
+  kAmnesiac,  // it answers, but not with the disk that was admitted: it counts for no quorum
+};
+// "up", ...; a silent node is "down" to programs.
+const char* NameOf(NodeState state);
+
+struct NodePicture {
+  std::string id;
+  std::string az;
+  std::string address;
+  NodeState state = NodeState::kDown;
+  pid_t pid = 0;             // 0: no process
+  uint64_t incarnation = 0;  // 0: unknown
+  uint64_t disk_bytes = 0;
+  uint64_t resident_bytes = 0;
+  bool disk_full = false;
+  bool ended_by_itself = false;  // the folder remembers a process that nobody stopped
+};
+
+struct SegmentPicture {
+  std::string node = {};
+  uint64_t scl = 0;
+  uint64_t lag_records = 0;
+  uint64_t last_ack_us = 0;  // 0: unknown
+  std::string state = {};    // up, down, lagging, amnesiac, ...
+};
+
+struct PgPicture {
+  quorum::Membership membership = {};
+  uint64_t pgcl = 0;
+  std::vector<SegmentPicture> segments = {};  // in the membership's order
+};
+
+struct VolumePicture {
+  std::string name = {};
+  uint64_t timeline = 0;
+  uint32_t epoch = 0;
+  uint64_t vdl = 0;
+  uint64_t vcl = 0;
+  uint32_t page_size = 0;
+  uint32_t pages_per_pg = 0;
+  std::string writer = {};  // "compute", "bench", or empty
+  std::string mode = {};    // of the writer: read-write, read-only, fenced; empty without one
+  std::string reason = {};
+  std::vector<PgPicture> pgs = {};
+};
+
+struct ClusterPicture {
+  std::vector<NodePicture> nodes;
+  std::vector<VolumePicture> volumes;
+  ProcessState compute = ProcessState::kDown;
+  ProcessState bench = ProcessState::kDown;
+
+  std::vector<std::string> UpNodes() const;
+};
+
+ClusterPicture Look(Launcher& launcher);
+
+}  // namespace hexad::launcher

@@ -1,0 +1,35 @@
+#include "cli/launcher/volumes.h"
+
+#include "absl/strings/str_cat.h"
+#include "cli/launcher/explain.h"
+
+namespace hexad::launcher {
+namespace {
+
+constexpr Duration kConnectTimeout = Duration::Seconds(5);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record) {
+  auto cluster = compute::Cluster::Connect(record.Topology(), kConnectTimeout);
+  if (cluster.ok()) return cluster;
+  return Failed(cluster.status().code(),
+                {"cannot reach the cluster's storage nodes",
+                 std::string(cluster.status().message()), "hexad up, or hexad status"});
+}
+
+absl::Status EnsureVolume(Launcher& launcher, const std::string& name) {
+  auto cluster = ConnectToNodes(launcher.record());
+  if (!cluster.ok()) return cluster.status();
+  if ((*cluster)->Find(name).ok()) return absl::OkStatus();
+  const absl::Status created = (*cluster)->Create(name, {});
+  if (absl::IsAlreadyExists(created)) return absl::OkStatus();
+  if (!created.ok()) {
+    return Failed(created.code(), {absl::StrCat("cannot create volume ", name),
+                                   std::string(created.message()), "hexad status"});
+  }
+  launcher.options().say(absl::StrCat("volume ", name, " created"));
+  return absl::OkStatus();
+}
+
+}  // namespace hexad::launcher

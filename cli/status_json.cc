@@ -1,0 +1,74 @@
+#include <array>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cli/status_view.h"
+
+namespace hexad::cli {
+namespace {
+
+using nlohmann::json;
+
+// 64-bit identities as text: not every JSON reader keeps them whole as numbers.
+std::string Hex(uint64_t value) { return absl::StrCat(absl::Hex(value, absl::kZeroPad16)); }
+
+// A volume's name for its PGs, as people count them: main/0, main/1.
+json ToJson(const launcher::PgPicture& pg) {
+  json segments = json::array();
+  for (const launcher::SegmentPicture& segment : pg.segments) {
+    segments.push_back({{"node", segment.node},
+                        {"scl", segment.scl},
+                        {"lag_records", segment.lag_records},
+                        {"state", segment.state}});
+  }
+  return {{"id", Hex(pg.membership.pg.value())},
+          {"membership_epoch", pg.membership.epoch.value()},
+          {"pgcl", pg.pgcl},
+          {"segments", segments}};
+}
+
+json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& slack) {
+  json pgs = json::array();
+  for (const launcher::PgPicture& pg : volume.pgs) pgs.push_back(ToJson(pg));
+  return {
+      {"name", volume.name},
+      {"timeline", Hex(volume.timeline)},
+      {"epoch", volume.epoch},
+      {"vdl", volume.vdl},
+      {"vcl", volume.vcl},
+      {"page_size", volume.page_size},
+      {"pgs", pgs},
+      {"write_quorum",
+       {{"need", slack.write_need}, {"of", slack.of}, {"up", slack.up}, {"ok", slack.can_write}}},
+      {"read_quorum", {{"need", slack.read_need}, {"of", slack.of}, {"ok", slack.can_read}}},
+      {"sql", nullptr},
+      {"writer", volume.writer.empty() ? json(nullptr) : json(volume.writer)}};
+}
+
+}  // namespace
+
+json StatusJson(const launcher::ClusterPicture& cluster) {
+  json nodes = json::array();
+  for (const launcher::NodePicture& node : cluster.nodes) {
+    nodes.push_back(
+        {{"id", node.id},
+         {"az", node.az},
+         {"address", node.address},
+         {"pid", node.pid == 0 ? json(nullptr) : json(node.pid)},
+         {"state", launcher::NameOf(node.state)},
+         {"incarnation", node.incarnation == 0 ? json(nullptr) : json(Hex(node.incarnation))}});
+  }
+  json volumes = json::array();
+  for (const launcher::VolumePicture& volume : cluster.volumes) {
+    volumes.push_back(ToJson(volume, launcher::SlackOf(volume, cluster)));
+  }
+  const launcher::ClusterSlack slack = launcher::SlackOf(cluster);
+  const auto can_lose = [](const quorum::Slack& s) -> json {
+    return {{"nodes", s.nodes}, {"azs", s.azs}};
+  };
+  return {{"nodes", nodes},
+          {"volumes", volumes},
+          {"can_lose", {{"write", can_lose(slack.write)}, {"read", can_lose(slack.read)}}}};
+}
+
+}  // namespace hexad::cli

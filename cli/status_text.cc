@@ -1,0 +1,192 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/format.h"
+#include "cli/status_view.h"
+#include "cli/table.h"
+
+namespace hexad::cli {
+namespace {
+
+using launcher::NodeState;
+
+Colour ColourOf(NodeState state) {
+  switch (state) {
+    case NodeState::kUp:
+      return Colour::kGood;
+    case NodeState::kPaused:
+    case NodeState::kSilent:
+      return Colour::kWarning;
+    case NodeState::kDown:
+    case NodeState::kAmnesiac:
+      return Colour::kBad;
+  }
+  return Colour::kNone;
+}
+
+// People want to know why a running process counts as down.
+std::string Shown(const launcher::NodePicture& node) {
+  if (node.state == NodeState::kSilent) return "silent";
+  if (node.state == NodeState::kUp && node.disk_full) return "disk full";
+  return launcher::NameOf(node.state);
+}
+
+// A node's segments over all volumes: the highest SCL, what it lacks, and its slowest last ack.
+struct NodeTotals {
+  uint64_t scl = 0;
+  uint64_t lag_records = 0;
+  uint64_t last_ack_us = 0;
+};
+
+NodeTotals TotalsOf(const launcher::ClusterPicture& cluster, const std::string& node) {
+  NodeTotals totals;
+  for (const launcher::VolumePicture& volume : cluster.volumes) {
+    for (const launcher::PgPicture& pg : volume.pgs) {
+      for (const launcher::SegmentPicture& segment : pg.segments) {
+        if (segment.node != node) continue;
+        totals.scl = std::max(totals.scl, segment.scl);
+        totals.lag_records += segment.lag_records;
+        totals.last_ack_us = std::max(totals.last_ack_us, segment.last_ack_us);
+      }
+    }
+  }
+  return totals;
+}
+
+void PrintNodes(const launcher::ClusterPicture& cluster, bool colour, std::ostream& out) {
+  Table table({{"NODE"},
+               {"AZ"},
+               {"STATE"},
+               {"PID", Align::kRight},
+               {"ADDRESS"},
+               {"SCL", Align::kRight},
+               {"LAG", Align::kRight},
+               {"DISK", Align::kRight},
+               {"LAST ACK", Align::kRight}});
+  for (const launcher::NodePicture& node : cluster.nodes) {
+    const NodeTotals totals = TotalsOf(cluster, node.id);
+    const bool answers = node.state == NodeState::kUp || node.state == NodeState::kAmnesiac;
+    const auto known = [&](bool is_known, const std::string& text) {
+      return is_known ? text : std::string("-");
+    };
+    table.AddRow({node.id,
+                  node.az,
+                  {Shown(node), ColourOf(node.state)},
+                  known(node.pid != 0, absl::StrCat(node.pid)),
+                  node.address,
+                  known(answers, Thousands(totals.scl)),
+                  known(answers, Thousands(totals.lag_records)),
+                  known(answers, Bytes(node.disk_bytes)),
+                  known(answers && totals.last_ack_us != 0, Micros(totals.last_ack_us))});
+  }
+  table.Print(out, colour);
+}
+
+std::string WriterOf(const launcher::VolumePicture& volume) {
+  if (volume.writer.empty()) return "no writer";
+  if (volume.mode.empty() || volume.mode == "read-write") return "writer " + volume.writer;
+  return absl::StrCat(volume.writer, " ", volume.mode,
+                      volume.reason.empty() ? "" : ": " + volume.reason);
+}
+
+std::string Verdict(bool ok, bool colour) {
+  return ok ? "ok" : Paint("LOST", Colour::kBad, colour);
+}
+
+void PrintVolume(const launcher::VolumePicture& volume, const launcher::ClusterPicture& cluster,
+                 bool colour, std::ostream& out) {
+  const launcher::VolumeSlack slack = launcher::SlackOf(volume, cluster);
+  out << "Volume " << volume.name << "   epoch " << volume.epoch << "   VDL "
+      << Thousands(volume.vdl) << "   VCL " << Thousands(volume.vcl) << "   "
+      << Count(volume.pgs.size(), "PG") << "   " << WriterOf(volume) << "\n";
+  out << "  Write quorum " << slack.write_need << "/" << slack.of << " "
+      << Verdict(slack.can_write, colour) << " (" << slack.up << " up)   Read quorum "
+      << slack.read_need << "/" << slack.of << " " << Verdict(slack.can_read, colour)
+      << "   copies below " << slack.of << ": ";
+  std::vector<std::string> missing;
+  for (const launcher::NodePicture& node : cluster.nodes) {
+    const bool holds = std::ranges::any_of(volume.pgs, [&](const launcher::PgPicture& pg) {
+      return pg.membership.IndexOf(NodeId(node.id)).has_value();
+    });
+    if (holds && node.state != NodeState::kUp) missing.push_back(node.id);
+  }
+  out << (missing.empty() ? "none" : absl::StrCat("on ", absl::StrJoin(missing, ", "))) << "\n";
+  out << "  Can lose now: " << CanLoseInWords(slack.write, slack.read) << ".\n";
+}
+
+std::string Suggestions(const launcher::ClusterPicture& cluster, const std::string& dir) {
+  std::vector<std::string> lines;
+  const auto down = std::ranges::find_if(cluster.nodes, [](const launcher::NodePicture& node) {
+    return node.state == NodeState::kDown;
+  });
+  const auto paused =
+      std::ranges::find(cluster.nodes, NodeState::kPaused, &launcher::NodePicture::state);
+  const auto lost =
+      std::ranges::find(cluster.nodes, NodeState::kAmnesiac, &launcher::NodePicture::state);
+  if (lost != cluster.nodes.end()) lines.push_back("doctor");
+  if (paused != cluster.nodes.end()) lines.push_back("resume " + paused->id);
+  if (down != cluster.nodes.end()) lines.push_back("restart " + down->id);
+  if (lines.empty() && !cluster.nodes.empty()) {
+    lines.push_back("kill az:" + cluster.nodes.back().az);
+  }
+  lines.push_back("bench write --seconds 5");
+  for (const launcher::VolumePicture& volume : cluster.volumes) {
+    if (volume.vdl != 0) {
+      lines.push_back("verify " + volume.name);
+      break;
+    }
+  }
+  for (std::string& line : lines) line = absl::StrCat("hexad ", line, DirOption(dir));
+  return absl::StrJoin(lines, "    ");
+}
+
+}  // namespace
+
+std::string DirOption(const std::string& folder) {
+  return folder == ".hexad" ? "" : absl::StrCat(" --dir ", folder);
+}
+
+std::string CanLoseInWords(const quorum::Slack& write, const quorum::Slack& read) {
+  const auto nodes = [](int n) { return absl::StrCat(InWords(n), n == 1 ? " node" : " nodes"); };
+  const auto azs = [](int n) { return absl::StrCat(InWords(n), n == 1 ? " AZ" : " AZs"); };
+  std::string words;
+  if (write.nodes < 0) {
+    words = "writes have stopped";
+  } else if (write.nodes == 0) {
+    words = "no node and still write";
+  } else {
+    words = absl::StrCat("any ", write.nodes, write.nodes == 1 ? " node" : " nodes");
+    if (write.azs > 0) absl::StrAppend(&words, " or ", azs(write.azs));
+    absl::StrAppend(&words, " and still write");
+  }
+  absl::StrAppend(&words, "; ");
+  if (read.nodes < 0) return absl::StrCat(words, "reads have stopped");
+  if (read.az_plus_nodes > 0) {
+    absl::StrAppend(&words, "one AZ and ", nodes(read.az_plus_nodes));
+  } else if (read.nodes > 0) {
+    absl::StrAppend(&words, "any ", read.nodes, read.nodes == 1 ? " node" : " nodes",
+                    read.azs > 0 ? " or one AZ" : "");
+  } else {
+    absl::StrAppend(&words, "no node");
+  }
+  return absl::StrCat(words, " and still read");
+}
+
+void PrintStatus(const launcher::ClusterPicture& cluster, const StatusText& how,
+                 std::ostream& out) {
+  std::vector<std::string> azs;
+  for (const launcher::NodePicture& node : cluster.nodes) {
+    if (std::ranges::find(azs, node.az) == azs.end()) azs.push_back(node.az);
+  }
+  out << "Cluster " << how.folder << "   " << Count(cluster.nodes.size(), "node") << ", "
+      << Count(azs.size(), "AZ") << "   hexad " << HEXAD_VERSION << "\n";
+  PrintNodes(cluster, how.colour, out);
+  for (const launcher::VolumePicture& volume : cluster.volumes) {
+    PrintVolume(volume, cluster, how.colour, out);
+  }
+  if (cluster.volumes.empty()) out << "No volume is known to the nodes that are up.\n";
+  if (how.suggestions) out << "Try:  " << Suggestions(cluster, how.folder) << std::endl;
+}
+
+}  // namespace hexad::cli

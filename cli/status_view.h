@@ -1,0 +1,28 @@
+// A ClusterPicture for people (a table per thing) and for programs (the JSON of CLI.md).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+
+#include "cli/launcher/picture.h"
+#include "cli/launcher/slack.h"
+
+namespace hexad::cli {
+
+nlohmann::json StatusJson(const launcher::ClusterPicture& cluster);
+
+struct StatusText {
+  std::string folder;  // as the user wrote it
+  bool colour = false;
+  bool suggestions = true;  // the last line: commands to paste
+};
+void PrintStatus(const launcher::ClusterPicture& cluster, const StatusText& how, std::ostream& out);
+
+// "any 2 nodes or one AZ and still write; one AZ and one node and still read".
+std::string CanLoseInWords(const quorum::Slack& write, const quorum::Slack& read);
+
+// "--dir x" if the folder is not the default one, for commands to paste.
+std::string DirOption(const std::string& folder);
+
+}  // namespace hexad::cli

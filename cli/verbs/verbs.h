@@ -1,0 +1,24 @@
+// Every verb of the command line, one file each. Add<Verb> declares the verb's options and what it
+// runs; nothing is done before the whole command line was understood.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "cli/session.h"
+
+namespace hexad::cli {
+
+void AddUp(CLI::App& app, Session& session);
+void AddDown(CLI::App& app, Session& session);
+void AddStatus(CLI::App& app, Session& session);
+void AddDoctor(CLI::App& app, Session& session);
+void AddLogs(CLI::App& app, Session& session);
+void AddFaults(CLI::App& app, Session& session);  // kill, pause, resume, restart
+void AddVolume(CLI::App& app, Session& session);
+void AddVerify(CLI::App& app, Session& session);
+void AddBench(CLI::App& app, Session& session);
+void AddDemo(CLI::App& app, Session& session);
+
+void AddAllVerbs(CLI::App& app, Session& session);
+
+}  // namespace hexad::cli

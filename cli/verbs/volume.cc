@@ -1,0 +1,214 @@
+// hexad volume create|list|show|drop.
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cli/format.h"
+#include "cli/launcher/explain.h"
+#include "cli/launcher/picture.h"
+#include "cli/launcher/slack.h"
+#include "cli/launcher/volumes.h"
+#include "cli/status_view.h"
+#include "cli/table.h"
+#include "cli/verbs/verbs.h"
+
+namespace hexad::cli {
+namespace {
+
+using launcher::Failed;
+using launcher::WrongUsage;
+
+struct VolumeOptions {
+  std::string name;
+  uint32_t page_size = 4096;
+  uint32_t pages_per_pg = 0;
+  std::string quorum = "4/6";
+  bool force = false;
+};
+
+constexpr uint32_t kMinPageSize = 4096;
+constexpr uint32_t kMaxPageSize = 65536;
+
+absl::StatusOr<compute::CreateOptions> CheckedOptions(const VolumeOptions& options) {
+  const uint32_t size = options.page_size;
+  if ((size & (size - 1)) != 0 || size < kMinPageSize || size > kMaxPageSize) {
+    return WrongUsage({absl::StrCat("--page-size ", size, " cannot be"),
+                       "a page is a power of two from 4096 to 65536 bytes", "--page-size 4096"});
+  }
+  const std::vector<std::string> parts = absl::StrSplit(options.quorum, '/');
+  compute::CreateOptions create{.page_size = size, .pages_per_pg = options.pages_per_pg};
+  const bool numbers = parts.size() == 2 && absl::SimpleAtoi(parts[0], &create.write) &&
+                       absl::SimpleAtoi(parts[1], &create.of);
+  if (!numbers ||
+      !quorum::QuorumSet::KOfN(static_cast<int>(create.write), static_cast<int>(create.of)).ok()) {
+    return WrongUsage({absl::StrCat("--quorum ", options.quorum, " cannot be"),
+                       "WRITE/OF: more than half of the copies must confirm a write",
+                       "--quorum 4/6"});
+  }
+  return create;
+}
+
+// What the engine says, with what was tried and what to do next.
+absl::Status Explained(const absl::Status& status, const std::string& what,
+                       const std::string& next) {
+  if (status.ok()) return status;
+  return Failed(status.code(), {what, std::string(status.message()), next});
+}
+
+absl::Status RunCreate(const Session& session, const VolumeOptions& options) {
+  const auto create = CheckedOptions(options);
+  if (!create.ok()) return create.status();
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  auto cluster = launcher::ConnectToNodes(launcher->record());
+  if (!cluster.ok()) return cluster.status();
+  const absl::Status created = (*cluster)->Create(options.name, *create);
+  if (!created.ok()) {
+    return Explained(created, absl::StrCat("cannot create volume ", options.name),
+                     absl::IsAlreadyExists(created) ? "hexad volume list" : "hexad status");
+  }
+  if (session.json) session.Print({{"name", options.name}, {"page_size", create->page_size}});
+  session.Say(absl::StrCat("volume ", options.name, " created: pages of ", create->page_size,
+                           " bytes, write quorum ", options.quorum));
+  return absl::OkStatus();
+}
+
+absl::Status RunList(const Session& session) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  const launcher::ClusterPicture cluster = launcher::Look(*launcher);
+  if (session.json) {
+    session.Print({{"volumes", StatusJson(cluster)["volumes"]}});
+    return absl::OkStatus();
+  }
+  Table table({{"VOLUME"},
+               {"PAGE", Align::kRight},
+               {"PGS", Align::kRight},
+               {"EPOCH", Align::kRight},
+               {"VDL", Align::kRight},
+               {"QUORUM"},
+               {"WRITER"}});
+  for (const launcher::VolumePicture& volume : cluster.volumes) {
+    const launcher::VolumeSlack slack = launcher::SlackOf(volume, cluster);
+    table.AddRow({volume.name, Thousands(volume.page_size), Thousands(volume.pgs.size()),
+                  Thousands(volume.epoch), Thousands(volume.vdl),
+                  absl::StrCat(slack.write_need, "/", slack.of, slack.can_write ? " ok" : " LOST"),
+                  volume.writer.empty() ? "-" : volume.writer});
+  }
+  if (table.empty()) {
+    std::cout << "no volumes.  Next: hexad volume create NAME" << DirOption(session.dir) << "\n";
+  } else {
+    table.Print(std::cout, session.colour);
+  }
+  return absl::OkStatus();
+}
+
+void PrintPg(size_t index, const launcher::PgPicture& pg, uint32_t pages_per_pg, bool colour) {
+  const uint64_t first = static_cast<uint64_t>(index) * pages_per_pg;
+  std::cout << "PG " << index << "   pages " << Thousands(first) << " to "
+            << Thousands(first + pages_per_pg - 1) << "   membership epoch "
+            << pg.membership.epoch.value() << "   PGCL " << Thousands(pg.pgcl) << "\n";
+  Table table({{"NODE"}, {"AZ"}, {"SEGMENT"}, {"SCL", Align::kRight}, {"LAG", Align::kRight}});
+  for (size_t i = 0; i < pg.segments.size(); ++i) {
+    const launcher::SegmentPicture& segment = pg.segments[i];
+    table.AddRow({segment.node, pg.membership.members[i].az.value(), segment.state,
+                  Thousands(segment.scl), Thousands(segment.lag_records)});
+  }
+  table.Print(std::cout, colour);
+}
+
+absl::Status RunShow(const Session& session, const std::string& name) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  launcher::ClusterPicture cluster = launcher::Look(*launcher);
+  std::erase_if(cluster.volumes, [&](const auto& volume) { return volume.name != name; });
+  if (cluster.volumes.empty()) {
+    return Failed(absl::StatusCode::kNotFound,
+                  {absl::StrCat("there is no volume ", name), "", "hexad volume list"});
+  }
+  if (session.json) {
+    session.Print(StatusJson(cluster)["volumes"][0]);
+    return absl::OkStatus();
+  }
+  const launcher::VolumePicture& volume = cluster.volumes[0];
+  std::cout << "Volume " << volume.name << "   timeline "
+            << absl::StrCat(absl::Hex(volume.timeline, absl::kZeroPad16)) << "   epoch "
+            << volume.epoch << "   VDL " << Thousands(volume.vdl) << "   pages of "
+            << Thousands(volume.page_size) << " bytes\n";
+  for (size_t i = 0; i < volume.pgs.size(); ++i) {
+    PrintPg(i, volume.pgs[i], volume.pages_per_pg, session.colour);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  if (options.name == launcher->record().volume && !options.force &&
+      launcher->StateOf(launcher::kCompute) != launcher::ProcessState::kDown) {
+    return launcher::Refused(
+        {absl::StrCat("volume ", options.name, " is open"), "the compute writes to it",
+         absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
+  }
+  auto cluster = launcher::ConnectToNodes(launcher->record());
+  if (!cluster.ok()) return cluster.status();
+  const absl::Status dropped = (*cluster)->Drop(options.name, options.force);
+  if (absl::IsFailedPrecondition(dropped)) {
+    return launcher::Refused(
+        {absl::StrCat("volume ", options.name, " is in use"), std::string(dropped.message()),
+         absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
+  }
+  if (!dropped.ok()) {
+    return Explained(dropped, absl::StrCat("cannot drop volume ", options.name),
+                     "hexad volume list");
+  }
+  if (session.json) session.Print({{"dropped", options.name}});
+  session.Say(absl::StrCat("volume ", options.name, " dropped"));
+  return absl::OkStatus();
+}
+
+using Options = std::shared_ptr<VolumeOptions>;
+
+CLI::App* AddNamed(CLI::App& parent, const char* verb, const char* description, Options options) {
+  CLI::App* app = parent.add_subcommand(verb, description);
+  app->fallthrough();
+  app->add_option("NAME", options->name, "The volume")->required();
+  return app;
+}
+
+}  // namespace
+
+void AddVolume(CLI::App& app, Session& session) {
+  CLI::App* volume = app.add_subcommand("volume", "Create, list, show and drop volumes");
+  volume->require_subcommand(1);
+  auto options = std::make_shared<VolumeOptions>();
+
+  CLI::App* create = AddNamed(*volume, "create", "A new, empty volume", options);
+  create->add_option("--page-size", options->page_size, "Bytes, a power of two")
+      ->capture_default_str();
+  create->add_option("--pages-per-pg", options->pages_per_pg,
+                     "Pages of one protection group (1 GiB of them)");
+  create->add_option("--quorum", options->quorum, "WRITE/OF")->capture_default_str();
+  create->callback([&session, options] {
+    session.run = [&session, options] { return RunCreate(session, *options); };
+  });
+
+  CLI::App* list = volume->add_subcommand("list", "Every volume");
+  list->fallthrough();
+  list->callback([&session] { session.run = [&session] { return RunList(session); }; });
+
+  CLI::App* show = AddNamed(*volume, "show", "One volume, its PGs and segments", options);
+  show->callback([&session, options] {
+    session.run = [&session, options] { return RunShow(session, options->name); };
+  });
+
+  CLI::App* drop = AddNamed(*volume, "drop", "Forget a volume and its data", options);
+  drop->add_flag("--force", options->force, "Even while a writer is heard");
+  drop->callback([&session, options] {
+    session.run = [&session, options] { return RunDrop(session, *options); };
+  });
+}
+
+}  // namespace hexad::cli
