@@ -38,6 +38,7 @@ struct Encoder {
     wire->set_scl(in.scl.value());
     wire->set_vdl_heard(in.vdl_heard.value());
     wire->set_writer_silent_ms(in.writer_silent_ms);
+    if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
   }
   void operator()(const quorum::Promised& in) const {
     v1::Promised* wire = out->mutable_promised();
@@ -96,22 +97,32 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::InventoryTaken& wi
   return quorum::InventoryTaken{from, std::move(inventory)};
 }
 
+template <class Wire>
+absl::Status KeepManifest(const Wire& wire, std::optional<quorum::Manifest>& out) {
+  if (!wire.has_manifest()) return absl::OkStatus();
+  auto manifest = FromWire(wire.manifest());
+  if (manifest.ok()) out = *std::move(manifest);
+  return manifest.status();
+}
+
 absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Polled& wire) {
   auto begun = PathOrNoneFromWire(wire.begun());
   if (!begun.ok()) return begun.status();
-  return quorum::Polled{from, *std::move(begun), Lsn(wire.scl()), Lsn(wire.vdl_heard()),
-                        wire.writer_silent_ms()};
+  quorum::Polled polled{from,
+                        *std::move(begun),
+                        Lsn(wire.scl()),
+                        Lsn(wire.vdl_heard()),
+                        wire.writer_silent_ms(),
+                        std::nullopt};
+  if (auto status = KeepManifest(wire, polled.manifest); !status.ok()) return status;
+  return polled;
 }
 
 absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Promised& wire) {
   auto begun = PathOrNoneFromWire(wire.begun());
   if (!begun.ok()) return begun.status();
   quorum::Promised promised{from, *std::move(begun), std::nullopt};
-  if (wire.has_manifest()) {
-    auto manifest = FromWire(wire.manifest());
-    if (!manifest.ok()) return manifest.status();
-    promised.manifest = *std::move(manifest);
-  }
+  if (auto status = KeepManifest(wire, promised.manifest); !status.ok()) return status;
   return promised;
 }
 

@@ -131,15 +131,19 @@ inline quorum::Refused AnyRefused(const quorum::Envelope& from) {
 inline quorum::SegmentAnswer AnyAnswer() {
   const quorum::Envelope from = AnyEnvelope();
   const auto path = [] { return AnyBool() ? AnyPath() : quorum::PgPath{}; };
+  const auto manifest = [] { return AnyBool() ? std::optional(AnyManifest()) : std::nullopt; };
   switch (Below(10)) {
     case 0:
       return quorum::Created{from};
     case 1:
-      return quorum::Polled{from, path(), AnyLsn(), AnyLsn(),
-                            static_cast<int64_t>(AnyU64() >> 1) - (AnyBool() ? 1 : 0)};
+      return quorum::Polled{from,
+                            path(),
+                            AnyLsn(),
+                            AnyLsn(),
+                            static_cast<int64_t>(AnyU64() >> 1) - (AnyBool() ? 1 : 0),
+                            manifest()};
     case 2:
-      return quorum::Promised{from, path(),
-                              AnyBool() ? std::optional(AnyManifest()) : std::nullopt};
+      return quorum::Promised{from, path(), manifest()};
     case 3:
       return quorum::InventoryTaken{from, AnyInventory()};
     case 4:
@@ -147,7 +151,7 @@ inline quorum::SegmentAnswer AnyAnswer() {
     case 5:
       return quorum::Refilled{from, AnyLsn()};
     case 6:
-      return quorum::Begun{from, AnyLsn()};
+      return quorum::Begun{from, AnyLsn(), GeometryEpoch(AnyU32())};
     case 7:
       return AnyRefused(from);
     default:
