@@ -1,0 +1,259 @@
+#include "compute/host/cluster_client.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "compute/host/volume_host.h"
+#include "compute/io/clocks.h"
+#include "compute/io/gather.h"
+#include "compute/io/segment_creation.h"
+#include "proto/node_codec.h"
+#include "proto/parts_codec.h"
+#include "quorum/record.h"
+
+namespace hexad::compute {
+namespace {
+
+constexpr char kNamePrefix[] = "name/";
+constexpr size_t kMaxNameBytes = 64;
+constexpr uint64_t kDefaultPgBytes = uint64_t{1} << 30;
+constexpr Duration kNameTimeout = Duration::Seconds(5);
+constexpr Duration kCreateTimeout = Duration::Seconds(5);
+constexpr Duration kCreateGrace = Duration::Seconds(1);
+constexpr Duration kDescribeTimeout = Duration::Seconds(2);
+constexpr int64_t kWriterSilenceMs = 3000;
+
+absl::StatusOr<VolumeEntry> DecodeEntry(const std::string& name, const std::string& value) {
+  v1::NameValue wire;
+  if (!wire.ParseFromString(value)) {
+    return absl::DataLossError(absl::StrCat("the register of volume ", name, " is damaged"));
+  }
+  VolumeEntry entry;
+  entry.name = name;
+  entry.timeline = TimelineId(wire.timeline());
+  entry.page_size = wire.page_size();
+  entry.pages_per_pg = wire.pages_per_pg();
+  entry.first_pg.pg = PgId(wire.first_pg());
+  entry.first_pg.write = wire.write();
+  const auto roster = proto::RosterFromWire(wire.members());
+  if (!roster.ok()) return roster.status();
+  for (const quorum::RosterNode& node : *roster) {
+    entry.first_pg.members.push_back(quorum::Member{node.node, node.az, node.incarnation});
+  }
+  absl::Status status = entry.first_pg.Check();
+  if (!quorum::IsValidPageSize(entry.page_size) || entry.pages_per_pg == 0) {
+    status = absl::InvalidArgumentError("page size or PG size out of range");
+  }
+  if (status.ok()) return entry;
+  return absl::DataLossError(
+      absl::StrCat("the register of volume ", name, " makes no sense: ", status.message()));
+}
+
+std::string EncodeEntry(const VolumeEntry& entry) {
+  v1::NameValue wire;
+  wire.set_timeline(entry.timeline.value());
+  wire.set_page_size(entry.page_size);
+  wire.set_pages_per_pg(entry.pages_per_pg);
+  wire.set_first_pg(entry.first_pg.pg.value());
+  wire.set_write(entry.first_pg.write);
+  for (const quorum::Member& member : entry.first_pg.members) {
+    proto::ToWire(quorum::RosterNode{member.node, member.az, member.incarnation},
+                  wire.add_members());
+  }
+  return wire.SerializeAsString();
+}
+
+absl::Status CheckOptions(const CreateOptions& options) {
+  if (!quorum::IsValidPageSize(options.page_size)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "page size ", options.page_size, ": it must be a power of two, 4,096 to 65,536 bytes"));
+  }
+  const auto quorums =
+      quorum::QuorumSet::KOfN(static_cast<int>(options.write), static_cast<int>(options.of));
+  return quorums.status();
+}
+
+absl::Status AlreadyExists(const std::string& name) {
+  return absl::AlreadyExistsError(absl::StrCat("volume ", name, " exists already"));
+}
+
+}  // namespace
+
+absl::Status CheckVolumeName(const std::string& name) {
+  const auto legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  if (!name.empty() && name.size() <= kMaxNameBytes && name[0] != '-' && name[0] != '_' &&
+      std::all_of(name.begin(), name.end(), legal)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "volume name '", name, "': 1 to 64 of a-z, 0-9, - and _, the first a ", "letter or a digit"));
+}
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Connect(const topology::Topology& topology,
+                                                          Duration timeout) {
+  auto nodes = ConnectNodes(topology, timeout);
+  if (!nodes.ok()) return nodes.status();
+  return std::make_unique<ClusterClient>(*std::move(nodes));
+}
+
+ClusterClient::ClusterClient(std::shared_ptr<const ClusterNodes> nodes)
+    : nodes_(std::move(nodes)), registers_(nodes_) {}
+
+// The segments first, then the name: a name never points to nothing. What is left of an attempt
+// that died in between is six empty segments that nobody knows.
+absl::Status ClusterClient::Create(const std::string& name, const CreateOptions& options) {
+  if (const absl::Status status = CheckVolumeName(name); !status.ok()) return status;
+  if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const std::string key = kNamePrefix + name;
+  const auto current = registers_.Read(key, kNameTimeout);
+  if (!current.ok()) return current.status();
+  if (!current->empty()) return AlreadyExists(name);
+
+  VolumeEntry entry;
+  entry.name = name;
+  entry.timeline = TimelineId(RandomNumber());
+  entry.page_size = options.page_size;
+  entry.pages_per_pg = options.pages_per_pg != 0
+                           ? options.pages_per_pg
+                           : static_cast<uint32_t>(kDefaultPgBytes / options.page_size);
+  entry.first_pg.pg = quorum::MakePgId(entry.timeline, 0);
+  entry.first_pg.write = options.write;
+  auto members = quorum::PlaceSegments(entry.first_pg.pg.value(), nodes_->roster,
+                                       static_cast<int>(options.of));
+  if (!members.ok()) return members.status();
+  entry.first_pg.members = *std::move(members);
+
+  quorum::CreateSegment create;
+  create.to =
+      quorum::Envelope{entry.timeline, entry.first_pg.pg, EpochId::Root(), entry.first_pg.epoch};
+  create.membership = entry.first_pg;
+  create.page_size = entry.page_size;
+  create.first_page = PageNo(0);
+  create.page_count = entry.pages_per_pg;
+  absl::Status status = CreateSegments(nodes_, create, kCreateGrace, kCreateTimeout);
+  if (status.ok()) {
+    const std::string value = EncodeEntry(entry);
+    status = registers_
+                 .Change(key, kNameTimeout,
+                         [&](const std::string& now) -> absl::StatusOr<std::string> {
+                           if (now.empty() || now == value) return value;
+                           return AlreadyExists(name);
+                         })
+                 .status();
+  }
+  // An attempt that got no answer may still be decided: then the segments are needed. Only a name
+  // that somebody else holds proves that ours are not.
+  if (absl::IsAlreadyExists(status)) DropSegments({entry.first_pg.pg}).IgnoreError();
+  return status;
+}
+
+absl::StatusOr<VolumeEntry> ClusterClient::Find(const std::string& name) {
+  if (const absl::Status status = CheckVolumeName(name); !status.ok()) return status;
+  const auto value = registers_.Read(kNamePrefix + name, kNameTimeout);
+  if (!value.ok()) return value.status();
+  if (value->empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no volume ", name, "; create it: hexad volume create ", name));
+  }
+  return DecodeEntry(name, *value);
+}
+
+absl::StatusOr<std::vector<VolumeEntry>> ClusterClient::List() {
+  const auto values = registers_.ReadAll(kNamePrefix, kDescribeTimeout);
+  if (!values.ok()) return values.status();
+  std::vector<VolumeEntry> entries;
+  for (const auto& [key, value] : *values) {
+    auto entry = DecodeEntry(key.substr(sizeof kNamePrefix - 1), value);
+    if (!entry.ok()) return entry.status();
+    entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+absl::StatusOr<ClusterClient::Segments> ClusterClient::FindSegments(TimelineId timeline) {
+  using Descriptions = Gather<v1::NodeDescription>;
+  auto gather = std::make_shared<Descriptions>(nodes_->channels.size(), nodes_->port->NewEvent(),
+                                               [](const auto&) { return false; });
+  size_t i = 0;
+  for (const auto& [id, channel] : nodes_->channels) {
+    channel->Describe(true, kDescribeTimeout,
+                      [gather, i](auto answer) { gather->Add(i, std::move(answer)); });
+    ++i;
+  }
+  std::set<PgId> pgs;
+  Segments segments;
+  for (const auto& answer : gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout)) {
+    if (!answer.has_value() || !answer->ok()) continue;
+    for (const auto& segment : (*answer)->segments()) {
+      if (TimelineId(segment.timeline()) != timeline) continue;
+      pgs.insert(PgId(segment.pg()));
+      const int64_t silent = segment.writer_silent_ms();
+      if (silent < 0) continue;
+      segments.writer_silent_ms =
+          segments.writer_silent_ms < 0 ? silent : std::min(segments.writer_silent_ms, silent);
+    }
+  }
+  segments.pgs.assign(pgs.begin(), pgs.end());
+  return segments;
+}
+
+absl::Status ClusterClient::DropSegments(const std::vector<PgId>& pgs) {
+  using Drops = Gather<v1::DropSegmentsAnswer>;
+  auto gather = std::make_shared<Drops>(nodes_->channels.size(), nodes_->port->NewEvent(),
+                                        [](const auto&) { return false; });
+  v1::DropSegmentsRequest ask;
+  ask.set_cluster(nodes_->id.value());
+  for (const PgId pg : pgs) ask.add_pgs(pg.value());
+  size_t i = 0;
+  for (const auto& [id, channel] : nodes_->channels) {
+    channel->DropSegments(ask, kDescribeTimeout,
+                          [gather, i](auto answer) { gather->Add(i, std::move(answer)); });
+    ++i;
+  }
+  const int done = CountOk(gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout));
+  if (done == static_cast<int>(nodes_->channels.size())) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(nodes_->channels.size() - static_cast<size_t>(done),
+                                             " nodes did not answer and keep their segments"));
+}
+
+// The name goes first: from then on nobody can open the volume. Segments on nodes that are down
+// stay there, unknown to anybody.
+absl::Status ClusterClient::Drop(const std::string& name, bool force) {
+  const auto entry = Find(name);
+  if (!entry.ok()) return entry.status();
+  auto segments = FindSegments(entry->timeline);
+  if (!segments.ok()) return segments.status();
+  const int64_t silent = segments->writer_silent_ms;
+  if (!force && silent >= 0 && silent < kWriterSilenceMs) {
+    return absl::FailedPreconditionError(absl::StrCat("volume ", name, " has a writer, heard ",
+                                                      silent, " ms ago; stop it, or use --force"));
+  }
+  const std::string value = EncodeEntry(*entry);
+  const auto dropped = registers_.Change(
+      kNamePrefix + name, kNameTimeout, [&](const std::string& now) -> absl::StatusOr<std::string> {
+        if (now == value || now.empty()) return std::string();
+        return absl::FailedPreconditionError(
+            absl::StrCat("volume ", name, " was made anew meanwhile"));
+      });
+  if (!dropped.ok()) return dropped.status();
+  if (segments->pgs.empty()) segments->pgs = {entry->first_pg.pg};
+  DropSegments(segments->pgs).IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Volume>> ClusterClient::Open(const std::string& name,
+                                                            const OpenOptions& options) {
+  auto entry = Find(name);
+  if (!entry.ok()) return entry.status();
+  const auto host = std::make_shared<VolumeHost>(nodes_, *std::move(entry), options);
+  if (const absl::Status status = host->Open(); !status.ok()) return status;
+  // The user's handle closes the host: its streams and timers hold it only while they run.
+  return std::shared_ptr<Volume>(host.get(), [host](Volume*) { host->Close(); });
+}
+
+}  // namespace hexad::compute

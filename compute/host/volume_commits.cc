@@ -1,0 +1,227 @@
+// Commits: from an MTR to its LSN, and from an LSN to "durable".
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "compute/host/volume_host.h"
+#include "compute/host/volume_turn.h"
+#include "quorum/base/check.h"
+
+namespace hexad::compute {
+
+using quorum::MtrBlocked;
+
+absl::Status VolumeHost::CheckMtr(const Mtr& mtr) const {
+  if (mtr.empty()) return absl::InvalidArgumentError("an MTR without changes");
+  if (mtr.page_size() != entry_.page_size) {
+    return absl::InvalidArgumentError(absl::StrCat("an MTR for pages of ", mtr.page_size(),
+                                                   " bytes; volume ", entry_.name, " has ",
+                                                   entry_.page_size));
+  }
+  return absl::OkStatus();
+}
+
+// REQUIRES: mutex_ held.
+absl::Status VolumeHost::WhyNoCommit(Instant now) const {
+  switch (phase_) {
+    case Phase::kFenced:
+      return MakeUserError(UserError::kFenced, reason_);
+    case Phase::kClosed:
+    case Phase::kOpening:
+      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), " is not open"));
+    case Phase::kReadOnly:
+      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", reason_));
+    case Phase::kWriting:
+    case Phase::kDraining:
+    case Phase::kSucceeding:
+      break;
+  }
+  const auto read_only = quorums_.ReadOnlyReason(now);
+  if (!read_only.has_value()) return absl::OkStatus();
+  return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", *read_only));
+}
+
+absl::Status VolumeHost::HeldBack(const std::string& why) const {
+  return MakeUserError(UserError::kRetry,
+                       absl::StrCat("volume ", entry_.name, " held the MTR back for ",
+                                    options_.commit_timeout.millis(), " ms: ", why));
+}
+
+absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr) {
+  if (const absl::Status status = CheckMtr(mtr); !status.ok()) return status;
+  const std::vector<PageNo> pages = PagesWritten(mtr);
+  const Instant deadline = nodes_->port->Now() + options_.commit_timeout;
+  Held held;
+  for (;;) {
+    Attempt attempt = TryCommit(mtr, pages, held);
+    if (!attempt.outcome.has_value() && !attempt.wait->WaitUntil(deadline)) {
+      attempt.outcome = HeldBack(attempt.why);
+    }
+    if (!attempt.outcome.has_value()) continue;
+    Release(held);
+    return *std::move(attempt.outcome);
+  }
+}
+
+void VolumeHost::Release(const Held& held) {
+  if (held.pages.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (held.cache != cache_serial_) return;
+  for (const PageNo page : held.pages) cache_->Unpin(page);
+}
+
+void VolumeHost::WaitForChange(Attempt& attempt, std::string why) {
+  attempt.wait = nodes_->port->NewEvent();
+  attempt.why = std::move(why);
+  blocked_.push_back(attempt.wait);
+}
+
+VolumeHost::Attempt VolumeHost::TryCommit(const Mtr& mtr, const std::vector<PageNo>& pages,
+                                          Held& held) {
+  Attempt attempt;
+  Turn turn(*this);
+  const size_t pgs = pages.empty() ? 0 : manifest_.PgIndexOf(pages.back()) + 1;
+  if (const absl::Status status = WhyNoCommit(turn.now()); !status.ok()) {
+    attempt.outcome = status;
+  } else if (writer_ == nullptr || phase_ != Phase::kWriting) {
+    WaitForChange(attempt, "the writer is following itself with a higher epoch");
+  } else if (pgs > manifest_.pgs.size() + kMaxGrowthPgs) {
+    attempt.outcome =
+        absl::InvalidArgumentError(absl::StrCat("page ", pages.back().value(), " lies more than ",
+                                                kMaxGrowthPgs, " PGs beyond the end of ", Where()));
+  } else if (pgs > manifest_.pgs.size()) {
+    WaitForChange(attempt, "the volume must grow first");
+    GrowTowards(turn, pgs);
+  } else if (cache_->crowded()) {
+    WaitForChange(attempt, "too many pages in memory are not durable yet");
+  } else if (AllCached(turn, pages, held, attempt)) {
+    Submit(turn, mtr, attempt);
+  }
+  return attempt;
+}
+
+// Starts reading what is missing, and pins what is there: so each round brings the MTR closer,
+// however small the cache is.
+bool VolumeHost::AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& held,
+                           Attempt& attempt) {
+  const auto cached = [&](PageNo page) { return cache_->Find(page) != nullptr; };
+  if (std::all_of(pages.begin(), pages.end(), cached)) return true;
+  if (held.cache != cache_serial_) held = Held{cache_serial_, {}};
+  const Held before = std::exchange(held, Held{cache_serial_, {}});
+  for (const PageNo page : pages) {
+    const auto wait = cached(page) ? nullptr : FetchNewest(turn, page);
+    if (wait == nullptr) {
+      cache_->Pin(page);
+      held.pages.push_back(page);
+      continue;
+    }
+    attempt.wait = wait->event;
+    attempt.why = absl::StrCat("page ", page.value(), " must be read first");
+  }
+  for (const PageNo page : before.pages) cache_->Unpin(page);
+  return attempt.wait == nullptr;
+}
+
+// REQUIRES: every page that the MTR writes is cached.
+void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
+  const auto changes = redo_.Generate(mtr, *cache_, manifest_.pgs.size());
+  issued_.reset();
+  refused_.reset();
+  Feed(turn, quorum::WriterInput(quorum::SubmitMtr{++tag_, changes, WallClockNow()}));
+  INVARIANT(issued_.has_value() != refused_.has_value());
+  if (refused_.has_value()) {
+    switch (refused_->why) {
+      case MtrBlocked::Why::kFenced:
+        attempt.outcome = MakeUserError(UserError::kFenced, reason_);
+        return;
+      case MtrBlocked::Why::kNeedsGrowth:
+        GrowTowards(turn, refused_->pgs_needed);
+        attempt.why = "the volume must grow first";
+        break;
+      case MtrBlocked::Why::kLal:
+        attempt.why = "the LSN allocation limit is reached";
+        break;
+      case MtrBlocked::Why::kInFlight:
+        attempt.why = "too many bytes are in flight without a quorum";
+        break;
+    }
+    return WaitForChange(attempt, attempt.why);
+  }
+  INVARIANT(issued_->commit_lsn.value() - issued_->first_lsn.value() + 1 == changes.size());
+  quorum::RecordView record;
+  record.lsn = issued_->first_lsn;
+  for (const quorum::PageChange& change : changes) {
+    record.page = change.page;
+    record.kind = change.kind;
+    record.payload = change.payload;
+    cache_->Apply(record);
+    record.lsn = record.lsn.Next();
+    statistics_.payload_bytes += change.payload.size();
+    pages_seen_ = std::max<uint64_t>(pages_seen_, uint64_t{change.page.value()} + 1);
+  }
+  ++statistics_.mtrs;
+  statistics_.records += changes.size();
+  attempt.outcome = issued_->commit_lsn;
+}
+
+// The next PG is placed where rendezvous hashing of its id says; one at a time.
+void VolumeHost::GrowTowards(Turn& turn, size_t pgs) {
+  growth_target_ = std::max(growth_target_, pgs);
+  if (growing_ || manifest_.pgs.size() >= growth_target_ || writer_ == nullptr) return;
+  quorum::Membership membership;
+  membership.pg = quorum::MakePgId(entry_.timeline, static_cast<uint32_t>(manifest_.pgs.size()));
+  membership.write = entry_.first_pg.write;
+  auto members = quorum::PlaceSegments(membership.pg.value(), nodes_->roster,
+                                       static_cast<int>(entry_.first_pg.members.size()));
+  if (!members.ok()) {
+    reason_ = std::string(members.status().message());
+    return;
+  }
+  membership.members = *std::move(members);
+  growing_ = true;
+  Feed(turn, quorum::WriterInput(quorum::Grow{std::move(membership)}));
+}
+
+// ---- durability
+
+void VolumeHost::OnDurable(Lsn lsn, DurableCallback done) {
+  Turn turn(*this);
+  const auto finish = [&](absl::Status status) {
+    callbacks_.Push([done = std::move(done), status = std::move(status)] { done(status); });
+  };
+  if (lsn <= vdl_) return finish(absl::OkStatus());
+  if (phase_ == Phase::kFenced) return finish(MakeUserError(UserError::kFenced, reason_));
+  if (writer_ == nullptr || phase_ == Phase::kClosed) {
+    return finish(MakeUserError(UserError::kCommitUnknown, absl::StrCat(Where(), " is closed")));
+  }
+  if (lsn > writer_->last_issued()) {
+    return finish(absl::InvalidArgumentError(
+        absl::StrCat("LSN ", lsn.value(), " was never issued on ", Where())));
+  }
+  commits_.Wait(lsn, turn.now(), turn.now() + options_.commit_timeout, std::move(done));
+}
+
+absl::Status VolumeHost::WaitDurable(Lsn lsn, Duration timeout) {
+  struct Outcome {
+    std::mutex mutex;
+    absl::Status status;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  const auto event = nodes_->port->NewEvent();
+  OnDurable(lsn, [outcome, event](const absl::Status& status) {
+    {
+      const std::lock_guard lock(outcome->mutex);
+      outcome->status = status;
+    }
+    event->Set();
+  });
+  if (!event->WaitUntil(nodes_->port->Now() + timeout)) {
+    return MakeUserError(UserError::kCommitUnknown,
+                         absl::StrCat("volume ", entry_.name, ": LSN ", lsn.value(),
+                                      " was not confirmed within ", timeout.millis(), " ms"));
+  }
+  const std::lock_guard lock(outcome->mutex);
+  return outcome->status;
+}
+
+}  // namespace hexad::compute
