@@ -209,7 +209,7 @@ absl::Status ProveOverlap(const QuorumSet& set) {
 absl::Status ProveOverlap(const QuorumSet& before, const QuorumSet& after) {
   if (absl::Status s = ProveOverlap(before); !s.ok()) return s;
   if (absl::Status s = ProveOverlap(after); !s.ok()) return s;
-  const absl::Status writes = RequireMeeting("write and later write", before.write, after.write);
+  absl::Status writes = RequireMeeting("write and later write", before.write, after.write);
   if (!writes.ok()) return writes;
   return RequireMeeting("write and later read", before.write, after.read);
 }
