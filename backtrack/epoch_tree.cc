@@ -29,7 +29,8 @@ absl::Status EpochTree::Add(const EpochNode& node) {
   for (const auto& [key, other] : nodes_) {
     if (key.timeline != node.key.timeline) continue;
     if (key.epoch >= node.key.epoch) return refuse("a later epoch exists");
-    if (other.first_lsn >= node.first_lsn) return refuse("it starts at or below an earlier epoch");
+    if (!other.is_root() && other.first_lsn >= node.first_lsn)
+      return refuse("it starts at or below an earlier epoch");
   }
   nodes_[node.key] = node;
   return absl::OkStatus();
@@ -59,7 +60,7 @@ Path EpochTree::PathOf(const EpochKey& key) const {
 Lsn NextFirstLsn(const Path& parent, Lsn recovered_vdl, uint64_t lal) {
   Lsn bound = recovered_vdl;
   for (const quorum::PathStep& step : parent.steps()) {
-    if (step.timeline != parent.timeline()) continue;
+    if (step.timeline != parent.timeline() || step.epoch == EpochId::Root()) continue;
     bound = std::max(bound, quorum::AllocationBound(recovered_vdl, step.first_lsn, lal));
   }
   return bound.Next();

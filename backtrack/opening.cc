@@ -107,7 +107,7 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Polled& polled) {
 }
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Promised& promised) {
-  if (promised.from.epoch != epoch_) return;
+  if (promised.from.epoch != epoch_ || phase_ < Phase::kSealing) return;
   pg.members[member].waiting = false;
   pg.members[member].promised = promised;
 }

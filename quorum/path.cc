@@ -10,6 +10,13 @@
 namespace hexad::quorum {
 namespace {
 
+// May an epoch after `earlier`, on its timeline, start at `first_lsn`? Nothing is ever written in the
+// root epoch, so its LSNs are still free.
+bool StartsAfter(const PathStep& earlier, Lsn first_lsn) {
+  return earlier.epoch == EpochId::Root() ? first_lsn >= earlier.first_lsn
+                                          : first_lsn > earlier.first_lsn;
+}
+
 // What is wrong with `step` as the child of `parent` (nullptr: as a root); nullptr if nothing is.
 const char* FindFault(const PathStep* parent, const PathStep& step, bool newest) {
   const Lsn fork = parent == nullptr ? Lsn::None() : parent->last_lsn;
@@ -19,7 +26,7 @@ const char* FindFault(const PathStep* parent, const PathStep& step, bool newest)
   if (step.is_empty() && step.last_lsn != fork) return "is empty but does not end at its fork";
   if (parent == nullptr || parent->timeline != step.timeline) return nullptr;
   if (step.epoch <= parent->epoch) return "does not raise the epoch";
-  if (step.first_lsn <= parent->first_lsn) return "starts at or below its parent's start";
+  if (!StartsAfter(*parent, step.first_lsn)) return "starts at or below its parent's start";
   return nullptr;
 }
 
@@ -61,7 +68,7 @@ Path Path::Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn) con
     if (step.timeline != timeline) continue;
     INVARIANT(timeline == newest().timeline);
     INVARIANT(epoch > step.epoch);
-    INVARIANT(first_lsn > step.first_lsn);
+    INVARIANT(StartsAfter(step, first_lsn));
   }
 
   std::vector<PathStep> steps;

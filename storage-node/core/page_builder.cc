@@ -200,18 +200,23 @@ absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
   // An image may not fall inside a run: a run that reaches above the floor keeps everything after
   // it in runs as well.
   Lsn merge_to = plan.floor;
+  // A coalescing that a crash cut short may have done this page already: what its versions hold is
+  // not written again (a run under an image's key would take the image's place).
+  Lsn covered = cut;
   size_t pending = 0;
   for (const PageVersion& version : versions) {
     if (version.timeline == plan.timeline && version.lsn <= cut) continue;
     base.push_back(version);
+    covered = std::max(covered, version.lsn);
     if (version.kind != VersionKind::kRun) continue;
     const auto last = LastOfRun(version);
     if (!last.ok()) return last.status();
+    covered = std::max(covered, *last);
     if (*last > plan.floor) merge_to = std::min(merge_to, version.lsn.Prev());
     pending += version.bytes.size();
   }
   const auto above = [](Lsn lsn) { return [lsn](const HotRecord& r) { return r.lsn > lsn; }; };
-  const auto begin = std::find_if(work.records.begin(), work.records.end(), above(cut));
+  const auto begin = std::find_if(work.records.begin(), work.records.end(), above(covered));
   const auto split = std::find_if(begin, work.records.end(), above(merge_to));
   for (auto record = begin; record != split; ++record) pending += record->bytes.size();
   if (begin == split || pending <= plan.page_size / kImageFraction) {

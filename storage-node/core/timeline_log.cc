@@ -28,6 +28,30 @@ std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
   return ranges;
 }
 
+// The run's part above `scl`, which may lie inside the boxcar: a fork that was planned there and
+// came to nothing leaves a chain that ends in the middle of one. Nothing if no part is above, or if
+// `scl` lies between its records and so contradicts it.
+std::optional<VisibleRun> PartAbove(const Boxcar& boxcar, VisibleRun run, Lsn scl) {
+  if (run.last <= scl) return std::nullopt;
+  if (run.first > scl) return run.pg_prev < scl ? std::nullopt : std::optional(run);
+  RecordCursor cursor(boxcar);
+  for (RecordView record; cursor.Next(record);) {
+    if (record.lsn <= scl) continue;
+    if (record.pg_prev != scl) return std::nullopt;
+    return VisibleRun{scl, record.lsn, run.last};
+  }
+  return std::nullopt;
+}
+
+// Tells a chain of the records that a history sees in a boxcar.
+void AddVisible(const Boxcar& boxcar, const Path& path, SclTracker& chain) {
+  const auto run = VisibleIn(boxcar, path);
+  if (!run.has_value()) return;
+  if (const auto part = PartAbove(boxcar, *run, chain.scl())) {
+    chain.Add(part->pg_prev, part->first, part->last);
+  }
+}
+
 }  // namespace
 
 std::optional<VisibleRun> VisibleIn(const Boxcar& boxcar, const Path& path) {
@@ -63,7 +87,7 @@ void TimelineLog::Adopt(PgPath path) {
   chain_ = SclTracker(path.SclFrom(begun_, scl()));
   begun_ = std::move(path);
   for (const auto& [first, hot] : hot_) {
-    if (hot.durable) AddToChain(hot.boxcar);
+    if (hot.durable) AddVisible(hot.boxcar, begun_.path, chain_);
   }
   HearForks();
   begun_vdl_ = VdlOn(begun_.path);
@@ -92,10 +116,7 @@ Lsn TimelineLog::SclOn(const PgPath& path) const {
   if (path == begun_) return scl();
   SclTracker chain(path.SclFrom(begun_, scl()));
   for (const auto& [first, hot] : hot_) {
-    if (!hot.durable) continue;
-    if (const auto run = VisibleIn(hot.boxcar, path.path)) {
-      chain.Add(run->pg_prev, run->first, run->last);
-    }
+    if (hot.durable) AddVisible(hot.boxcar, path.path, chain);
   }
   return chain.scl();
 }
@@ -153,10 +174,11 @@ TimelineLog::Fit TimelineLog::Take(const Boxcar& boxcar) {
   }
   if (header.last_lsn <= mark_.up_to) return Fit::kDuplicate;
   if (Overlaps(boxcar)) return Fit::kConflict;
-  // Seen whole by the history that SCL is about, it may not attach below SCL: what follows there is
-  // known, and is something else.
+  // Seen whole by the history that SCL is about, it must attach at or above SCL, or hold it: what
+  // else follows there is known, and is something else.
   const auto run = VisibleIn(boxcar, begun_.path);
-  if (run.has_value() && run->last == header.last_lsn && run->pg_prev < scl()) {
+  if (run.has_value() && run->last == header.last_lsn &&
+      !PartAbove(boxcar, *run, scl()).has_value()) {
     return Fit::kConflict;
   }
   hot_.emplace(header.first_lsn, Hot{boxcar, false});
@@ -171,7 +193,7 @@ void TimelineLog::MarkDurable(Lsn first_lsn) {
   here->second.durable = true;
   const Boxcar& boxcar = here->second.boxcar;
   IndexRecords(boxcar);
-  AddToChain(boxcar);
+  AddVisible(boxcar, begun_.path, chain_);
   HearVdl(boxcar.header.epoch, boxcar.header.vdl);
   HearPgmrpl(boxcar.header.pgmrpl);
 }
@@ -207,11 +229,6 @@ void TimelineLog::IndexRecords(const Boxcar& boxcar) {
                   static_cast<uint32_t>(base + cursor.offset()), static_cast<uint32_t>(size)});
     }
   }
-}
-
-void TimelineLog::AddToChain(const Boxcar& boxcar) {
-  const auto run = VisibleIn(boxcar, begun_.path);
-  if (run.has_value()) chain_.Add(run->pg_prev, run->first, run->last);
 }
 
 // --- reading -------------------------------------------------------------------------------------

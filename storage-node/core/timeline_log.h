@@ -95,7 +95,6 @@ class TimelineLog {
   void HearForks();
   bool Overlaps(const quorum::Boxcar& boxcar) const;
   void IndexRecords(const quorum::Boxcar& boxcar);
-  void AddToChain(const quorum::Boxcar& boxcar);
   const TruncateMark* LastTruncate(const quorum::Path& path, Lsn read_point, PageNo page) const;
 
   TimelineId timeline_;

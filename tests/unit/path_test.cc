@@ -123,7 +123,7 @@ TEST_F(PathDeathTest, ForkChecksItsCaller) {
   EXPECT_DEATH(e2.Fork(kA, E(3), Lsn(2400), Lsn(2400)), "first_lsn > fork");
   EXPECT_DEATH(e2.Fork(kA, E(2), Lsn(2400), Lsn(3401)), "epoch > step.epoch");
   // LSNs of epoch 2 would be issued again.
-  EXPECT_DEATH(e2.Fork(kA, E(3), Lsn(700), Lsn(1901)), "first_lsn > step.first_lsn");
+  EXPECT_DEATH(e2.Fork(kA, E(3), Lsn(700), Lsn(1901)), "StartsAfter");
   EXPECT_DEATH(clone.Fork(kA, E(5), Lsn(2001), Lsn(9001)), "newest\\(\\).timeline");
 }
 
