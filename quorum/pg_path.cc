@@ -76,13 +76,8 @@ Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
   if (shared == 0) return Lsn::None();  // two histories of nothing in common
   const size_t last = shared - 1;
 
-  const Lsn our_cut = ours[last].last_lsn;
-  const Lsn their_cut = theirs[last].last_lsn;
-  // Where both are cut alike the tails agree too, for honest peers; the lower is the safe one.
-  Lsn tail = std::min(TailOf(*this, last), TailOf(from, last));
-  if (our_cut < their_cut) tail = TailOf(*this, last);
-  if (their_cut < our_cut) tail = TailOf(from, last);
-  return std::min(scl, tail);
+  // The lower cut has the lower tail.
+  return std::min(scl, std::min(TailOf(*this, last), TailOf(from, last)));
 }
 
 PgPath PrefixTo(const PgPath& path, EpochId epoch) {
