@@ -1,5 +1,7 @@
 // The reads of RocksDbSegmentStore. None takes a lock: an iterator sees one moment of the database.
 #include <algorithm>
+#include <functional>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
@@ -15,25 +17,31 @@ std::string LogName(PgId pg, TimelineId timeline) {
   return absl::StrCat("hot log of PG ", pg.value(), ", timeline ", timeline.value());
 }
 
-// An iterator stands in a damaged block: no seek to `lsn` succeeds. Finds the next position behind
-// the damage: doubling steps until a seek succeeds, then halving. LSNs are sparse and blocks hold
-// many, so the damage is crossed in some hundred seeks wherever it ends. Leaves the iterator there,
-// or !Valid() if the log ends within the damage.
-void SeekBehindDamage(rocksdb::Iterator& it, PgId pg, TimelineId timeline, Lsn lsn) {
+absl::Status ForeignKey(const std::string& where, std::string_view key) {
+  return absl::DataLossError(absl::StrCat(where, ": a key of ", key.size(), " bytes"));
+}
+
+// Seeks with an iterator of its own: RocksDB 7.8 may answer from the damaged block again when an
+// iterator that has met damage is used for another seek.
+using SeekTo = std::function<std::unique_ptr<rocksdb::Iterator>(Lsn)>;
+
+// No seek to `lsn` succeeds, a damaged block lies there. Finds the next position behind the damage:
+// doubling steps until a seek succeeds, then halving. LSNs are sparse and blocks hold many, so the
+// damage is crossed in some hundred seeks wherever it ends. The iterator is !Valid() if the log
+// ends within the damage.
+std::unique_ptr<rocksdb::Iterator> SeekBehindDamage(const SeekTo& seek, Lsn lsn) {
   Lsn damaged = lsn;
   Lsn whole = lsn;
-  for (uint64_t step = 1; !it.status().ok(); step *= 2) {
-    if (whole == Lsn::Max()) return;
+  for (uint64_t step = 1; whole != Lsn::Max(); step *= 2) {
     damaged = whole;
     whole = whole.Plus(step);
-    it.Seek(LogKey(pg, timeline, whole));
+    if (seek(whole)->status().ok()) break;
   }
   while (whole.value() - damaged.value() > 1) {
     const Lsn middle = damaged.Plus((whole.value() - damaged.value()) / 2);
-    it.Seek(LogKey(pg, timeline, middle));
-    (it.status().ok() ? whole : damaged) = middle;
+    (seek(middle)->status().ok() ? whole : damaged) = middle;
   }
-  it.Seek(LogKey(pg, timeline, whole));
+  return seek(whole);
 }
 
 }  // namespace
@@ -45,17 +53,18 @@ absl::Status RocksDbSegmentStore::ScanLog(PgId pg, TimelineId timeline, Lsn from
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper;
   options.fill_cache = false;  // a scan must not push out the pages
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kLogFamily]));
+  const SeekTo seek = [&](Lsn lsn) {
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kLogFamily]));
+    it->Seek(LogKey(pg, timeline, lsn));
+    return it;
+  };
   absl::Status damage;
+  Lsn damaged_from;
   Lsn next = from;
-  it->Seek(LogKey(pg, timeline, from));
-  for (;;) {
+  for (auto it = seek(from);; it = SeekBehindDamage(seek, next)) {
     for (; it->Valid(); it->Next()) {
       const std::string_view key = View(it->key());
-      if (key.size() != kLogKeyBytes) {
-        return absl::DataLossError(
-            absl::StrCat(LogName(pg, timeline), ": a key of ", key.size(), " bytes"));
-      }
+      if (key.size() != kLogKeyBytes) return ForeignKey(LogName(pg, timeline), key);
       const Lsn lsn = LsnOfLogKey(key);
       if (!visit(lsn, BytesRef::Own(it->value().ToString()))) return damage;
       next = lsn.Next();
@@ -63,9 +72,10 @@ absl::Status RocksDbSegmentStore::ScanLog(PgId pg, TimelineId timeline, Lsn from
     if (it->status().ok()) return damage;
     absl::Status error = ReadError(it->status(), LogName(pg, timeline));
     if (!absl::IsDataLoss(error)) return error;
-    if (damage.ok()) damage = std::move(error);
-    SeekBehindDamage(*it, pg, timeline, next);
-    if (!it->Valid()) return damage;
+    // Twice at the same place: nothing behind it can be read either.
+    if (!damage.ok() && next == damaged_from) return damage;
+    damaged_from = next;
+    damage = std::move(error);
   }
 }
 
@@ -79,10 +89,7 @@ absl::StatusOr<Lsn> RocksDbSegmentStore::FloorBoxcar(PgId pg, TimelineId timelin
   if (!it->status().ok()) return ReadError(it->status(), LogName(pg, timeline));
   if (!it->Valid()) return Lsn::None();
   const std::string_view key = View(it->key());
-  if (key.size() != kLogKeyBytes) {
-    return absl::DataLossError(
-        absl::StrCat(LogName(pg, timeline), ": a key of ", key.size(), " bytes"));
-  }
+  if (key.size() != kLogKeyBytes) return ForeignKey(LogName(pg, timeline), key);
   return LsnOfLogKey(key);
 }
 

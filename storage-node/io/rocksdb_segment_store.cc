@@ -22,6 +22,9 @@ absl::StatusOr<std::unique_ptr<RocksDbSegmentStore>> RocksDbSegmentStore::Open(
   auto witness = StoreWitness::Open(directory, *state == DirectoryState::kFresh);
   if (!witness.ok()) return witness.status();
   store->witness_ = *std::move(witness);
+  if (*state == DirectoryState::kStore) {
+    if (auto status = store->CheckFiles(); !status.ok()) return status;
+  }
   if (auto status = store->OpenDatabase(options); !status.ok()) return status;
   if (auto status = store->CheckRecovered(); !status.ok()) return status;
   return store;
@@ -38,9 +41,34 @@ RocksDbSegmentStore::~RocksDbSegmentStore() {
   db_.reset();  // before the witness, whose lock keeps others out until then
 }
 
+// Is everything there that RocksDB would not miss?
+absl::Status RocksDbSegmentStore::CheckFiles() const {
+  const ManifestSize expected = witness_->manifest();
+  const auto found = CurrentManifest(directory_);
+  if (absl::IsDataLoss(found.status())) {
+    return LostSyncedWrites(std::string(found.status().message()));
+  }
+  if (!found.ok()) return found.status();
+  if (found->number < expected.number) return LostSyncedWrites("CURRENT names an old MANIFEST");
+  if (found->number == expected.number && found->bytes < expected.bytes) {
+    return LostSyncedWrites(
+        absl::StrCat("its MANIFEST has ", found->bytes, " bytes, and had ", expected.bytes));
+  }
+  if (witness_->sequence() > 0 && !HoldsLog(directory_)) return LostSyncedWrites("it has no log");
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbSegmentStore::LostSyncedWrites(const std::string& why) const {
+  return absl::DataLossError(
+      absl::StrCat("the store in ", directory_, " lost synced writes: ", why,
+                   "; move the directory away and start with an empty one, peers will fill it"));
+}
+
 absl::Status RocksDbSegmentStore::OpenDatabase(const StoreOptions& options) {
   StoreTuning tuning = MakeTuning(options.memory_bytes);
   tuning.db.listeners.push_back(background_errors_);
+  tuning.db.listeners.push_back(std::make_shared<ManifestListener>(
+      [witness = witness_.get()](ManifestSize synced) { witness->ManifestSynced(synced); }));
   if (options.file_system != nullptr) {
     env_ = rocksdb::NewCompositeEnv(options.file_system);
     tuning.db.env = env_.get();
@@ -63,13 +91,13 @@ absl::Status RocksDbSegmentStore::OpenDatabase(const StoreOptions& options) {
 absl::Status RocksDbSegmentStore::CheckRecovered() {
   const uint64_t recovered = db_->GetLatestSequenceNumber();
   if (recovered < witness_->sequence()) {
-    return absl::DataLossError(absl::StrCat(
-        "the store in ", directory_, " lost synced writes: it reaches sequence number ", recovered,
-        ", and had reached ", witness_->sequence(),
-        " (its log is truncated, damaged or missing); move the directory away and start with an "
-        "empty one, peers will fill it"));
+    return LostSyncedWrites(absl::StrCat("it reaches sequence number ", recovered,
+                                         ", and had reached ", witness_->sequence(),
+                                         " (its log is cut short, damaged or missing)"));
   }
-  return witness_->AdvanceAndSync(recovered);
+  const auto manifest = CurrentManifest(directory_);
+  if (!manifest.ok()) return manifest.status();
+  return witness_->Opened(recovered, manifest->number);
 }
 
 absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& batches,

@@ -55,8 +55,8 @@ namespace hexad::storage_node {
 struct StoreOptions {
   size_t memory_bytes = 96 << 20;     // block cache and memtables: see rocksdb_tuning.h
   uint64_t reserve_bytes = 64 << 20;  // free space kept for meta and drops
-  std::shared_ptr<rocksdb::FileSystem>
-      file_system;  // none = the machine's; tests plant faults here
+  // None: the machine's. Tests plant faults here.
+  std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;
 };
 
 class RocksDbSegmentStore : public SegmentStore {
@@ -82,6 +82,8 @@ class RocksDbSegmentStore : public SegmentStore {
 
  private:
   RocksDbSegmentStore(std::string directory, const StoreOptions& options);
+  absl::Status CheckFiles() const;
+  absl::Status LostSyncedWrites(const std::string& why) const;
   absl::Status OpenDatabase(const StoreOptions& options);
   absl::Status CheckRecovered();
   absl::Status CheckServing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

@@ -24,7 +24,8 @@ absl::Status Unusable(const std::string& directory, const std::string& why) {
 struct Contents {
   bool witness = false;
   bool current = false;
-  bool data = false;    // tables or logs of RocksDB: something was stored
+  bool table = false;
+  bool log = false;
   std::string foreign;  // the first name that does not belong to a store
 };
 
@@ -37,8 +38,10 @@ Contents List(const std::string& directory, std::error_code& error) {
       contents.witness = true;
     } else if (name == "CURRENT") {
       contents.current = true;
-    } else if (absl::EndsWith(name, ".sst") || absl::EndsWith(name, ".log")) {
-      contents.data = true;
+    } else if (absl::EndsWith(name, ".sst")) {
+      contents.table = true;
+    } else if (absl::EndsWith(name, ".log")) {
+      contents.log = true;
     }
     if (name != "lost+found" && contents.foreign.empty()) contents.foreign = name;
   }
@@ -64,11 +67,16 @@ absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory) {
                                  StoreWitness::kFileName, "); name an empty directory"));
   }
   if (contents.current) return DirectoryState::kStore;
-  if (!contents.data) return DirectoryState::kFresh;
+  if (!contents.table && !contents.log) return DirectoryState::kFresh;
   return absl::DataLossError(absl::StrCat(
       directory,
       " holds a store without its CURRENT file; move the directory away and start with an "
       "empty one, peers will fill it"));
+}
+
+bool HoldsLog(const std::string& directory) {
+  std::error_code error;
+  return List(directory, error).log;
 }
 
 uint64_t DirectoryBytes(const std::string& directory) {

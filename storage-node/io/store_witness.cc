@@ -2,11 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
@@ -21,56 +18,25 @@ constexpr std::string_view kMagic = "HXSTORE1";
 constexpr uint32_t kVersion = 1;
 constexpr uint32_t kServing = 0;
 constexpr uint32_t kStopped = 1;
-constexpr size_t kFixedBytes = 36;  // everything before the reason
+
+// Offsets of the fields.
+constexpr size_t kVersionAt = 8;
+constexpr size_t kStateAt = 12;
+constexpr size_t kSequenceAt = 16;
+constexpr size_t kManifestNumberAt = 24;
+constexpr size_t kManifestBytesAt = 32;
+constexpr size_t kPidAt = 40;
+constexpr size_t kReasonLengthAt = 48;
+constexpr size_t kReasonAt = 52;
 constexpr size_t kChecksumAt = StoreWitness::kBytes - 8;
-constexpr size_t kMaxReasonBytes = kChecksumAt - kFixedBytes;
-static_assert(kMaxReasonBytes == 468);
-
-using Sector = std::array<char, StoreWitness::kBytes>;
-
-struct Fields {
-  uint32_t version = 0;
-  uint32_t state = 0;
-  uint64_t sequence = 0;
-  int64_t pid = 0;
-  std::string_view reason;
-};
-
-uint64_t ChecksumOf(const Sector& sector) { return Checksum({sector.data(), kChecksumAt}); }
-
-Sector Encode(uint64_t sequence, std::string_view stop_reason) {
-  Sector sector{};
-  kMagic.copy(sector.data(), kMagic.size());
-  StoreLe(&sector[8], kVersion);
-  StoreLe(&sector[12], stop_reason.empty() ? kServing : kStopped);
-  StoreLe(&sector[16], sequence);
-  StoreLe(&sector[24], static_cast<int64_t>(getpid()));
-  const std::string_view reason = stop_reason.substr(0, kMaxReasonBytes);
-  StoreLe(&sector[32], static_cast<uint32_t>(reason.size()));
-  reason.copy(&sector[kFixedBytes], reason.size());
-  StoreLe(&sector[kChecksumAt], ChecksumOf(sector));
-  return sector;
-}
-
-// False if the bytes are not a whole sector that was written by Encode.
-bool Decode(const Sector& sector, Fields& fields) {
-  if (std::string_view(sector.data(), kMagic.size()) != kMagic) return false;
-  if (LoadLe<uint64_t>(&sector[kChecksumAt]) != ChecksumOf(sector)) return false;
-  fields.version = LoadLe<uint32_t>(&sector[8]);
-  fields.state = LoadLe<uint32_t>(&sector[12]);
-  fields.sequence = LoadLe<uint64_t>(&sector[16]);
-  fields.pid = LoadLe<int64_t>(&sector[24]);
-  const auto reason_bytes = LoadLe<uint32_t>(&sector[32]);
-  if (reason_bytes > kMaxReasonBytes) return false;
-  fields.reason = {&sector[kFixedBytes], reason_bytes};
-  return true;
-}
+constexpr size_t kMaxReasonBytes = kChecksumAt - kReasonAt;
+static_assert(kMaxReasonBytes == 452);
 
 absl::Status Failed(const char* what, const std::string& path, int error) {
   return absl::ErrnoToStatus(error, absl::StrCat("cannot ", what, " ", path));
 }
 
-// Holds for kinds of error that an operator can lift: permissions, a read-only mount.
+// Errors that an operator can lift: space, permissions, a read-only mount.
 absl::Status Refused(const char* what, const std::string& path, int error) {
   if (error == ENOSPC || error == EDQUOT) {
     return absl::ResourceExhaustedError(absl::StrCat("no space to ", what, " ", path));
@@ -80,6 +46,46 @@ absl::Status Refused(const char* what, const std::string& path, int error) {
 }
 
 }  // namespace
+
+StoreWitness::Sector StoreWitness::Encode(const Fields& fields) {
+  Sector sector{};
+  kMagic.copy(sector.data(), kMagic.size());
+  StoreLe(&sector[kVersionAt], kVersion);
+  StoreLe(&sector[kStateAt], fields.stop_reason.empty() ? kServing : kStopped);
+  StoreLe(&sector[kSequenceAt], fields.sequence);
+  StoreLe(&sector[kManifestNumberAt], fields.manifest.number);
+  StoreLe(&sector[kManifestBytesAt], fields.manifest.bytes);
+  StoreLe(&sector[kPidAt], fields.pid);
+  const std::string reason = fields.stop_reason.substr(0, kMaxReasonBytes);
+  StoreLe(&sector[kReasonLengthAt], static_cast<uint32_t>(reason.size()));
+  reason.copy(&sector[kReasonAt], reason.size());
+  StoreLe(&sector[kChecksumAt], Checksum({sector.data(), kChecksumAt}));
+  return sector;
+}
+
+absl::StatusOr<StoreWitness::Fields> StoreWitness::Decode(const Sector& sector) {
+  const uint64_t checksum = Checksum({sector.data(), kChecksumAt});
+  if (std::string_view(sector.data(), kMagic.size()) != kMagic ||
+      LoadLe<uint64_t>(&sector[kChecksumAt]) != checksum) {
+    return absl::DataLossError(
+        "is damaged: what the store must contain is not known; move the directory away and start "
+        "with an empty one, peers will fill it");
+  }
+  const auto version = LoadLe<uint32_t>(&sector[kVersionAt]);
+  if (version != kVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("has version ", version, ", this program knows version ", kVersion));
+  }
+  Fields fields;
+  fields.sequence = LoadLe<uint64_t>(&sector[kSequenceAt]);
+  fields.manifest.number = LoadLe<uint64_t>(&sector[kManifestNumberAt]);
+  fields.manifest.bytes = LoadLe<uint64_t>(&sector[kManifestBytesAt]);
+  fields.pid = LoadLe<int64_t>(&sector[kPidAt]);
+  const auto reason_bytes = LoadLe<uint32_t>(&sector[kReasonLengthAt]);
+  if (reason_bytes > kMaxReasonBytes) return absl::DataLossError("is damaged: impossible length");
+  fields.stop_reason.assign(&sector[kReasonAt], reason_bytes);
+  return fields;
+}
 
 absl::StatusOr<std::unique_ptr<StoreWitness>> StoreWitness::Open(const std::string& directory,
                                                                  bool fresh) {
@@ -97,55 +103,75 @@ absl::Status StoreWitness::Load(bool fresh) {
   const bool locked = flock(fd_, LOCK_EX | LOCK_NB) == 0;
   const int lock_error = errno;
   Sector sector{};
-  const ssize_t read_bytes = pread(fd_, sector.data(), sector.size(), 0);
-  if (read_bytes < 0) return Refused("read", path_, errno);
-  Fields fields;
-  const bool whole = read_bytes == static_cast<ssize_t>(kBytes) && Decode(sector, fields);
+  if (pread(fd_, sector.data(), sector.size(), 0) < 0) return Refused("read", path_, errno);
+  const auto fields = Decode(sector);  // a short file leaves zeros, which fail the checksum
   if (!locked) {
     if (lock_error != EWOULDBLOCK) return Refused("lock", path_, lock_error);
-    return absl::FailedPreconditionError(absl::StrCat(
-        path_, " is in use by another storage node",
-        whole ? absl::StrCat(" (process ", fields.pid, ")") : "", "; stop that one first"));
+    const std::string owner = fields.ok() ? absl::StrCat(" (process ", fields->pid, ")") : "";
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " is in use by another storage node", owner, "; stop that one first"));
   }
-  if (!whole) {
-    if (fresh) return AdvanceAndSync(0);
+  if (!fields.ok()) {
+    if (fresh && absl::IsDataLoss(fields.status())) return Opened(0, 0);
+    return absl::Status(fields.status().code(),
+                        absl::StrCat(path_, " ", std::string(fields.status().message())));
+  }
+  if (!fields->stop_reason.empty()) {
     return absl::DataLossError(absl::StrCat(
-        path_,
-        " is damaged: what the store must contain is not known; move the directory away and "
-        "start with an empty one, peers will fill it"));
+        path_, ": this store stopped after a failed write (", fields->stop_reason,
+        "), its disk cannot be trusted; check the disk, move the directory away and start with an "
+        "empty one"));
   }
-  if (fields.version != kVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, " has version ", fields.version,
-                                                      ", this program knows version ", kVersion));
-  }
-  if (fields.state != kServing) {
-    return absl::DataLossError(absl::StrCat(
-        path_, ": this store stopped after a failed write (", std::string(fields.reason),
-        "), its disk cannot be "
-        "trusted; check the disk, move the directory away and start with an empty one"));
-  }
-  sequence_ = fields.sequence;
+  absl::MutexLock lock(&mutex_);
+  fields_ = *fields;
   return absl::OkStatus();
 }
 
+uint64_t StoreWitness::sequence() const {
+  absl::MutexLock lock(&mutex_);
+  return fields_.sequence;
+}
+
+ManifestSize StoreWitness::manifest() const {
+  absl::MutexLock lock(&mutex_);
+  return fields_.manifest;
+}
+
 absl::Status StoreWitness::Advance(uint64_t sequence) {
-  INVARIANT(sequence >= sequence_);
-  sequence_ = sequence;
+  absl::MutexLock lock(&mutex_);
+  INVARIANT(sequence >= fields_.sequence);
+  fields_.sequence = sequence;
   return Store();
 }
 
-absl::Status StoreWitness::AdvanceAndSync(uint64_t sequence) {
-  if (auto status = Advance(sequence); !status.ok()) return status;
+absl::Status StoreWitness::Opened(uint64_t sequence, uint64_t manifest_number) {
+  absl::MutexLock lock(&mutex_);
+  INVARIANT(sequence >= fields_.sequence);
+  fields_.sequence = sequence;
+  fields_.manifest = {manifest_number, 0};
+  if (last_synced_.number == manifest_number) fields_.manifest = last_synced_;
+  fields_.pid = getpid();
+  if (auto status = Store(); !status.ok()) return status;
   return Sync();
 }
 
+void StoreWitness::ManifestSynced(ManifestSize manifest) {
+  absl::MutexLock lock(&mutex_);
+  last_synced_ = manifest;
+  if (manifest.number != fields_.manifest.number) return;
+  INVARIANT(manifest.bytes >= fields_.manifest.bytes);
+  fields_.manifest.bytes = manifest.bytes;
+  Store().IgnoreError();  // the next Advance tries again, and reports
+}
+
 void StoreWitness::MarkStopped(std::string_view reason) {
-  stop_reason_ = reason.empty() ? "unknown" : std::string(reason);
+  absl::MutexLock lock(&mutex_);
+  fields_.stop_reason = reason.empty() ? "unknown" : std::string(reason);
   if (Store().ok()) Sync().IgnoreError();  // on a dead disk the next opening fails by itself
 }
 
 absl::Status StoreWitness::Store() const {
-  const Sector sector = Encode(sequence_, stop_reason_);
+  const Sector sector = Encode(fields_);
   const ssize_t written = pwrite(fd_, sector.data(), sector.size(), 0);
   if (written == static_cast<ssize_t>(sector.size())) return absl::OkStatus();
   return Refused("write", path_, written < 0 ? errno : EIO);

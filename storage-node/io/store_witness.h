@@ -19,21 +19,26 @@
 // its lock, and where a store whose disk failed an fsync says so: what such a disk holds cannot be
 // trusted afterwards, since the kernel may have dropped the pages that it could not write.
 //
-// Layout, little-endian, one sector of 512 bytes: magic:8 version:4 state:4 sequence:8 pid:8
-// reason_length:4 reason:468 checksum:8. Only the opening and a failure are fsynced.
+// Layout, little-endian, one sector of 512 bytes: magic:8 version:4 state:4 sequence:8
+// manifest_number:8 manifest_bytes:8 pid:8 reason_length:4 reason:452 checksum:8. Only the opening
+// and a failure are fsynced.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "storage-node/io/rocksdb_manifest.h"
 
 namespace hexad::storage_node {
 
-// Thread-safety: none; the store calls it under its write lock.
+// Thread-safety: the methods may be called from any thread.
 class StoreWitness {
  public:
   static constexpr char kFileName[] = "HEXAD";
@@ -49,25 +54,44 @@ class StoreWitness {
   StoreWitness(const StoreWitness&) = delete;
   StoreWitness& operator=(const StoreWitness&) = delete;
 
-  // The database must reach at least this sequence number.
-  uint64_t sequence() const { return sequence_; }
+  // The database must reach at least this sequence number, and this MANIFEST must be this long,
+  // unless a newer one took its place.
+  uint64_t sequence() const;
+  ManifestSize manifest() const;
+
   // What is durable now reaches `sequence`.
   absl::Status Advance(uint64_t sequence);
-  // The same, on the disk before it returns.
-  absl::Status AdvanceAndSync(uint64_t sequence);
+  // An opening is complete: the database reaches `sequence`, and CURRENT names the MANIFEST of this
+  // number. On the disk before it returns.
+  absl::Status Opened(uint64_t sequence, uint64_t manifest_number);
+  // A MANIFEST was synced up to here. It is noted once Opened names it: until then CURRENT may not.
+  void ManifestSynced(ManifestSize manifest);
   // This directory is never opened again. Tries its best: the disk is failing.
   void MarkStopped(std::string_view reason);
 
  private:
+  struct Fields {
+    uint64_t sequence = 0;
+    ManifestSize manifest;
+    std::string stop_reason;  // empty = serving
+    int64_t pid = 0;          // of the last opener
+  };
+  using Sector = std::array<char, kBytes>;
+
+  static Sector Encode(const Fields& fields);
+  // DATA_LOSS or FAILED_PRECONDITION says what is wrong with the bytes.
+  static absl::StatusOr<Fields> Decode(const Sector& sector);
+
   StoreWitness(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   absl::Status Load(bool fresh);
-  absl::Status Store() const;
+  absl::Status Store() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Sync() const;
 
-  int fd_;
-  std::string path_;
-  uint64_t sequence_ = 0;
-  std::string stop_reason_;  // empty = serving
+  const int fd_;
+  const std::string path_;
+  mutable absl::Mutex mutex_;
+  Fields fields_ ABSL_GUARDED_BY(mutex_);
+  ManifestSize last_synced_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hexad::storage_node

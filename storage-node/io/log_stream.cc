@@ -1,0 +1,148 @@
+#include "storage-node/io/log_stream.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/frame_codec.h"
+#include "proto/status.h"
+
+namespace hexad::storage_node {
+namespace {
+
+// A peer that sends and does not read its answers is cut off at these.
+constexpr size_t kMaxOutboxAnswers = 4 * proto::kMaxFrameEntries;
+constexpr size_t kMaxOutboxBytes = 16 << 20;
+
+size_t BoxcarBytes(const quorum::SegmentAnswer& answer) {
+  const auto* part = std::get_if<quorum::LogPart>(&answer);
+  if (part == nullptr) return 0;
+  size_t bytes = 0;
+  for (const BytesRef& boxcar : part->boxcars) bytes += boxcar.size();
+  return bytes;
+}
+
+// How many answers of the outbox go into one frame: all, unless they carry much log.
+size_t FrameEntries(const std::vector<quorum::SegmentAnswer>& outbox) {
+  size_t bytes = 0;
+  size_t entries = 0;
+  while (entries < outbox.size() && entries < proto::kMaxFrameEntries &&
+         bytes < proto::kFullFrameBytes) {
+    bytes += BoxcarBytes(outbox[entries++]);
+  }
+  return entries;
+}
+
+}  // namespace
+
+LogStream::LogStream(ConnId id, std::unique_ptr<IncomingCall> call, Owner& owner)
+    : id_(id), call_(std::move(call)), owner_(owner) {}
+
+void LogStream::ResumeReading() {
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  if (reading_) {
+    resume_ = true;  // its frame may be on the way to being parked
+    return;
+  }
+  reading_ = true;
+  call_->io.Read(&received_, &read_);
+}
+
+void LogStream::OnRead(bool ok) {
+  bool read_on = false;
+  absl::Status bad;
+  if (ok) {
+    const size_t bytes = received_.Length();
+    auto requests = proto::DecodeWriterFrame(received_);
+    received_.Clear();
+    bad = requests.status();
+    if (requests.ok()) read_on = owner_.OnFrame(id_, *std::move(requests), bytes);
+  }
+  bool gone = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!ok || !bad.ok()) EndLocked(std::move(bad));
+    reading_ = !ended_ && (read_on || resume_);
+    resume_ = false;
+    if (reading_) call_->io.Read(&received_, &read_);
+    gone = CanGo();
+  }
+  if (gone) owner_.OnGone(id_);
+}
+
+void LogStream::Queue(quorum::SegmentAnswer answer) {
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  const auto* ack = std::get_if<quorum::Ack>(&answer);
+  if (ack != nullptr && !outbox_.empty()) {
+    auto* last = std::get_if<quorum::Ack>(&outbox_.back());
+    if (last != nullptr && last->from == ack->from) {
+      *last = *ack;
+      return;
+    }
+  }
+  outbox_bytes_ += BoxcarBytes(answer);
+  outbox_.push_back(std::move(answer));
+  if (outbox_.size() > kMaxOutboxAnswers || outbox_bytes_ > kMaxOutboxBytes) {
+    EndLocked(absl::ResourceExhaustedError(
+        absl::StrCat("this stream does not read its answers: ", outbox_.size(), " wait")));
+  }
+}
+
+void LogStream::Flush() {
+  std::vector<quorum::SegmentAnswer> answers;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (writing_ || ended_ || outbox_.empty()) return;
+    writing_ = true;
+    const auto end = outbox_.begin() + static_cast<ptrdiff_t>(FrameEntries(outbox_));
+    answers.assign(std::make_move_iterator(outbox_.begin()), std::make_move_iterator(end));
+    outbox_.erase(outbox_.begin(), end);
+    for (const auto& answer : answers) outbox_bytes_ -= BoxcarBytes(answer);
+  }
+  // Nobody else writes now, and the stream cannot go while writing_.
+  call_->io.Write(proto::EncodeNodeFrame(answers), &write_);
+}
+
+void LogStream::OnWritten(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok) EndLocked(absl::OkStatus());
+    MaybeFinish();
+  }
+  Flush();
+}
+
+void LogStream::End(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  EndLocked(std::move(status));
+}
+
+void LogStream::EndLocked(absl::Status status) {
+  if (ended_) return;
+  ended_ = true;
+  end_status_ = std::move(status);
+  outbox_.clear();
+  outbox_bytes_ = 0;
+  MaybeFinish();
+}
+
+void LogStream::MaybeFinish() {
+  if (!ended_ || writing_ || finishing_) return;
+  finishing_ = true;
+  call_->io.Finish(proto::ToGrpc(end_status_), &finish_);
+}
+
+void LogStream::OnFinished(bool) {
+  bool gone = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    finished_ = true;
+    gone = CanGo();
+  }
+  if (gone) owner_.OnGone(id_);
+}
+
+}  // namespace hexad::storage_node

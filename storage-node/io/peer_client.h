@@ -1,0 +1,54 @@
+// Asks other storage nodes: the client's side of gossip.
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proto/segment.grpc.pb.h"
+#include "quorum/messages.h"
+#include "storage-node/core/node_core.h"
+#include "storage-node/io/completion.h"
+
+namespace hexad::storage_node {
+
+inline constexpr std::chrono::seconds kPeerDeadline{2};
+inline constexpr int kMaxAsksPerPeer = 4;
+
+// Of the loop thread alone. Connections are made when they are first needed.
+class PeerClient {
+ public:
+  // Called on the loop thread, once for each Ask, never from inside Ask.
+  using Answered = std::function<void(PeerAnswered)>;
+
+  // `addresses`: where each node of the cluster file listens.
+  PeerClient(std::map<NodeId, std::string> addresses, grpc::CompletionQueue& queue,
+             Answered answered);
+  ~PeerClient();
+
+  // False, and no answer follows, if the peer is unknown or has kMaxAsksPerPeer unanswered.
+  bool Ask(const AskPeer& ask);
+  // Every Ask that is under way ends soon, without a fill. No more may follow.
+  void CancelAll();
+
+ private:
+  class Call;
+  struct Peer {
+    std::string address;
+    std::unique_ptr<v1::SegmentService::Stub> stub;
+    int asks = 0;
+  };
+  void Ended(Call* call, std::optional<quorum::GossipFill> fill);
+
+  std::map<NodeId, Peer> peers_;
+  grpc::CompletionQueue& queue_;
+  const Answered answered_;
+  std::map<Call*, std::unique_ptr<Call>> calls_;
+};
+
+}  // namespace hexad::storage_node
