@@ -30,7 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "compute/core/latency_histogram.h"
+#include "compute/core/histogram.h"
 #include "compute/core/mtr.h"
 #include "compute/core/user_error.h"
 #include "quorum/base/instant.h"
@@ -74,17 +74,20 @@ struct VolumeStatistics {
   uint64_t mtrs = 0;
   uint64_t records = 0;
   uint64_t payload_bytes = 0;  // of records, without headers
-  uint64_t boxcars = 0;        // that at least one segment has acknowledged
-  LatencyHistogram commit;     // from Commit to durable, as far as somebody waited
+  Histogram boxcar_bytes;      // of boxcars sealed, each counted once
+  Histogram commit_us;         // from OnDurable (called right after Commit) to durable
   // Time from a boxcar's sealing to its k-th ack; [0] is the first. Nobody else shows it, and it is
   // the argument for 4/6: the fourth is what a commit waits for, the sixth is what it does not.
-  std::array<LatencyHistogram, 6> ack;
+  std::array<Histogram, 6> ack_us;
   std::map<std::string, uint64_t> fourth_ack;  // node -> boxcars whose fourth ack it gave
   uint64_t cache_hits = 0;
   uint64_t cache_misses = 0;
   uint64_t hedged_reads = 0;
   size_t cache_bytes = 0;
   size_t commits_waiting = 0;
+  uint64_t log_bytes_sent = 0;      // boxcars, to all nodes together
+  uint64_t log_bytes_received = 0;  // answers
+  size_t unsent_bytes = 0;          // queued in the process for slow nodes
 };
 
 struct PageSnapshot {

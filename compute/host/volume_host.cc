@@ -175,8 +175,19 @@ void VolumeHost::FinishCommits(std::vector<CommitQueue::Waiter> waiters,
 void VolumeHost::On(Turn& turn, quorum::Send& send) {
   const auto link = links_.find(send.node);
   if (link == links_.end()) return;  // not in the topology: the same as a node that is down
+  CountBoxcar(send.request);
   link->second->Enqueue(std::move(send.request));
   turn.FlushLater(link->second.get());
+}
+
+// A boxcar goes to six nodes, one after the other: it counts when its bytes are met first.
+void VolumeHost::CountBoxcar(const quorum::SegmentRequest& request) {
+  const auto* append = std::get_if<quorum::Append>(&request);
+  if (append == nullptr || append->boxcar.empty()) return;
+  const char* bytes = append->boxcar.view().data();
+  if (bytes == last_boxcar_) return;
+  last_boxcar_ = bytes;
+  statistics_.boxcar_bytes.Add(append->boxcar.size());
 }
 
 void VolumeHost::On(Turn&, const quorum::MtrIssued& issued) { issued_ = issued; }
@@ -190,7 +201,9 @@ void VolumeHost::On(Turn& turn, const quorum::VdlMoved& moved) {
   if (cache_->has_truncates() && fetches_.empty()) cache_->ForgetTruncatesUpTo(vdl_);
   std::vector<CommitQueue::Waiter> durable;
   commits_.VdlMoved(vdl_, durable);
-  for (const auto& waiter : durable) statistics_.commit.Add(turn.now() - waiter.since);
+  for (const auto& waiter : durable) {
+    statistics_.commit_us.Add(static_cast<uint64_t>((turn.now() - waiter.since).micros()));
+  }
   FinishCommits(std::move(durable), absl::OkStatus());
   WakeBlocked(turn);
   if (phase_ == Phase::kDraining) Succeed(turn);
@@ -223,9 +236,9 @@ void VolumeHost::On(Turn& turn, const quorum::Fenced& fenced) {
 }
 
 void VolumeHost::On(Turn&, const quorum::AckTimed& acked) {
-  if (acked.rank < 1 || acked.rank > static_cast<int>(statistics_.ack.size())) return;
-  statistics_.ack[static_cast<size_t>(acked.rank - 1)].Add(acked.after);
-  if (acked.rank == 1) ++statistics_.boxcars;
+  if (acked.rank < 1 || acked.rank > static_cast<int>(statistics_.ack_us.size())) return;
+  const auto micros = static_cast<uint64_t>(std::max<int64_t>(acked.after.micros(), 0));
+  statistics_.ack_us[static_cast<size_t>(acked.rank - 1)].Add(micros);
   if (acked.rank == 4) ++statistics_.fourth_ack[acked.node.value()];
 }
 

@@ -106,6 +106,8 @@ class VolumeHost final : public Volume,
   void WakeBlocked(Turn& turn);
   void FinishCommits(std::vector<CommitQueue::Waiter> waiters, const absl::Status& status);
 
+  void CountBoxcar(const quorum::SegmentRequest& request);
+
   // --- effects
   void On(Turn& turn, quorum::Send& send);
   void On(Turn& turn, const quorum::MtrIssued& issued);
@@ -162,6 +164,7 @@ class VolumeHost final : public Volume,
   void Pin(Turn& turn, Lsn read_point);
   void Unpin(Turn& turn, Lsn read_point);
   void StaleRead(const NodeId& node, const quorum::Refused& refused);
+  std::vector<quorum::PgDescription> DescribeWithoutWriter() const;
   std::string Where() const;  // "volume main (timeline 5f, epoch 3.a1, VDL 12)", for messages
 
   const std::shared_ptr<const ClusterNodes> nodes_;
@@ -206,6 +209,7 @@ class VolumeHost final : public Volume,
   ReadPins pins_;
   uint64_t pages_seen_ = 0;
   VolumeStatistics statistics_;
+  const char* last_boxcar_ = nullptr;  // compared, never read
 };
 
 }  // namespace hexad::compute

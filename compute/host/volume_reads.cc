@@ -259,6 +259,27 @@ std::string VolumeHost::Where() const {
                       vdl_.value(), ")");
 }
 
+// Who is connected is all that is known.
+std::vector<quorum::PgDescription> VolumeHost::DescribeWithoutWriter() const {
+  std::vector<quorum::PgDescription> pgs;
+  for (const quorum::Membership& membership : manifest_.pgs) {
+    quorum::PgDescription pg;
+    pg.pg = membership.pg;
+    pg.membership_epoch = membership.epoch;
+    for (const quorum::Member& member : membership.members) {
+      quorum::PgDescription::MemberState state;
+      state.node = member.node;
+      state.az = member.az;
+      const auto connected = connected_.find(member.node);
+      state.up = connected != connected_.end();
+      state.trusted = !state.up || connected->second == member.incarnation;
+      pg.members.push_back(std::move(state));
+    }
+    pgs.push_back(std::move(pg));
+  }
+  return pgs;
+}
+
 VolumeStatus VolumeHost::Status() const {
   const Instant now = MonotonicNow();
   const std::lock_guard lock(mutex_);
@@ -273,6 +294,8 @@ VolumeStatus VolumeHost::Status() const {
     status.vcl = writer_->vcl();
     status.last_issued = writer_->last_issued();
     status.pgs = writer_->Describe();
+  } else {
+    status.pgs = DescribeWithoutWriter();
   }
   const auto read_only = quorums_.ReadOnlyReason(now);
   switch (phase_) {
@@ -303,6 +326,12 @@ VolumeStatistics VolumeHost::Statistics() const {
   statistics.hedged_reads = reads_->hedged();
   statistics.cache_bytes = cache_ == nullptr ? 0 : cache_->size_bytes();
   statistics.commits_waiting = commits_.size();
+  for (const auto& [id, link] : links_) {
+    const StorageLink::Counters counters = link->counters();
+    statistics.log_bytes_sent += counters.bytes_sent;
+    statistics.log_bytes_received += counters.bytes_received;
+    statistics.unsent_bytes += counters.unsent_bytes;
+  }
   return statistics;
 }
 

@@ -3,9 +3,10 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
-#include "compute/core/latency_histogram.h"
+#include "compute/core/histogram.h"
 #include "compute/core/quorum_watch.h"
 #include "compute/core/read_pins.h"
 #include "compute/core/user_error.h"
@@ -13,30 +14,46 @@
 namespace hexad::compute {
 namespace {
 
-RC_GTEST_PROP(LatencyHistogram, APercentileIsWithinThreePercentAboveTheExactOne, ()) {
+RC_GTEST_PROP(HistogramTwin, APercentileIsWithinThreePercentAboveTheExactOne, ()) {
   auto samples = *rc::gen::nonEmpty(
-      rc::gen::container<std::vector<int64_t>>(rc::gen::inRange<int64_t>(0, 2'000'000)));
-  LatencyHistogram histogram;
-  for (const int64_t sample : samples) histogram.Add(Duration::Micros(sample));
+      rc::gen::container<std::vector<uint64_t>>(rc::gen::inRange<uint64_t>(0, 2'000'000)));
+  Histogram histogram;
+  for (const uint64_t sample : samples) histogram.Add(sample);
   std::sort(samples.begin(), samples.end());
   for (const uint64_t per_ten_thousand : {1, 2'500, 5'000, 9'900, 9'990, 10'000}) {
     const size_t rank = std::max<size_t>(1, (samples.size() * per_ten_thousand + 9'999) / 10'000);
-    const int64_t exact = samples[rank - 1];
-    const int64_t got = histogram.Percentile(per_ten_thousand).micros();
+    const uint64_t exact = samples[rank - 1];
+    const uint64_t got = histogram.Percentile(per_ten_thousand);
     RC_ASSERT(got >= exact);
     RC_ASSERT(got <= exact + exact / 32 + 1);
   }
-  RC_ASSERT(histogram.max().micros() == samples.back());
+  RC_ASSERT(histogram.max() == samples.back());
+  RC_ASSERT(histogram.sum() == std::accumulate(samples.begin(), samples.end(), uint64_t{0}));
 }
 
-TEST(LatencyHistogram, TakesWhatIsBeyondItsLastBucket) {
-  LatencyHistogram histogram;
-  EXPECT_EQ(histogram.Percentile(5'000), Duration());
-  histogram.Add(Duration::Seconds(100'000));
-  histogram.Add(Duration::Micros(-5));
+RC_GTEST_PROP(HistogramTwin, CountsBetweenBoundsThatAreBucketEnds, ()) {
+  const auto samples =
+      *rc::gen::container<std::vector<uint64_t>>(rc::gen::inRange<uint64_t>(0, 9'000));
+  Histogram histogram;
+  for (const uint64_t sample : samples) histogram.Add(sample);
+  const std::vector<uint64_t> bounds = {0, 10, 63, 127, 1'023, 4'095};
+  std::vector<uint64_t> expected(bounds.size() + 1, 0);
+  for (const uint64_t sample : samples) {
+    ++expected[static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), sample) -
+                                   bounds.begin())];
+  }
+  RC_ASSERT(histogram.CountsBetween(bounds) == expected);
+}
+
+TEST(HistogramTest, TakesWhatIsBeyondItsLastBucket) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.Percentile(5'000), 0u);
+  histogram.Add(uint64_t{1} << 60);
+  histogram.Add(0);
   EXPECT_EQ(histogram.count(), 2u);
-  EXPECT_EQ(histogram.max(), Duration::Seconds(100'000));
-  EXPECT_EQ(histogram.Percentile(5'000), Duration());
+  EXPECT_EQ(histogram.max(), uint64_t{1} << 60);
+  EXPECT_EQ(histogram.Percentile(5'000), 0u);
+  EXPECT_EQ(histogram.Percentile(10'000), uint64_t{1} << 60);
 }
 
 TEST(ReadPins, TheLowestPinCounts) {

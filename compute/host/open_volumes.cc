@@ -1,0 +1,147 @@
+#include "compute/host/open_volumes.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "compute/io/clocks.h"
+
+namespace hexad::compute {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryAfter(500);
+
+// What another attempt may change. An automatic opening that met a writer gives up.
+bool IsWorthRetrying(const absl::Status& status, const OpenOptions& options) {
+  return absl::IsUnavailable(status) && !options.automatic;
+}
+
+}  // namespace
+
+OpenVolumes::~OpenVolumes() {
+  std::map<std::string, std::shared_ptr<Entry>> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    entries.swap(entries_);
+    for (auto& [name, entry] : entries) entry->closing = true;
+    changed_.notify_all();
+  }
+  for (auto& [name, entry] : entries) entry->opener.join();
+}
+
+absl::Status OpenVolumes::Start(const std::string& name, const OpenOptions& options) {
+  const std::lock_guard lock(mutex_);
+  const auto known = entries_.find(name);
+  if (known != entries_.end() && !known->second->failed) {
+    if (known->second->options.read_only == options.read_only) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("volume ", name, " is open ",
+                                                   options.read_only ? "for writing" : "read-only",
+                                                   " here; close it first"));
+  }
+  if (known != entries_.end()) known->second->opener.join();  // it has ended: it failed
+  auto entry = std::make_shared<Entry>();
+  entry->options = options;
+  entry->trouble = absl::UnavailableError("opening");
+  entry->opener = std::thread([this, name, entry] { KeepOpening(name, entry); });
+  entries_[name] = entry;
+  return absl::OkStatus();
+}
+
+void OpenVolumes::KeepOpening(const std::string& name, const std::shared_ptr<Entry>& entry) {
+  std::unique_lock lock(mutex_);
+  while (!entry->closing) {
+    lock.unlock();
+    auto volume = cluster_->Open(name, entry->options);
+    lock.lock();
+    if (entry->closing) return;
+    if (volume.ok()) {
+      entry->volume = *std::move(volume);
+      changed_.notify_all();
+      return;
+    }
+    entry->trouble = volume.status();
+    entry->failed = !IsWorthRetrying(volume.status(), entry->options);
+    changed_.notify_all();
+    if (entry->failed) return;
+    changed_.wait_for(lock, kRetryAfter, [&] { return entry->closing; });
+  }
+}
+
+absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::WaitOpen(const std::string& name,
+                                                              Instant deadline) {
+  std::unique_lock lock(mutex_);
+  const auto known = entries_.find(name);
+  if (known == entries_.end()) return absl::NotFoundError(absl::StrCat(name, " is not open here"));
+  const std::shared_ptr<Entry> entry = known->second;
+  const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(deadline.nanos())};
+  changed_.wait_until(lock, until,
+                      [&] { return entry->volume != nullptr || entry->failed || entry->closing; });
+  if (entry->volume != nullptr) return entry->volume;
+  return entry->trouble;
+}
+
+absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::Find(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto known = entries_.find(name);
+  if (known == entries_.end()) {
+    return absl::NotFoundError(absl::StrCat("volume ", name, " is not open at this compute"));
+  }
+  if (known->second->volume != nullptr) return known->second->volume;
+  return known->second->trouble;
+}
+
+absl::Status OpenVolumes::Close(const std::string& name) {
+  std::shared_ptr<Entry> entry;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = entries_.find(name);
+    if (known == entries_.end()) {
+      return absl::NotFoundError(absl::StrCat("volume ", name, " is not open at this compute"));
+    }
+    entry = known->second;
+    entry->closing = true;
+    entries_.erase(known);
+    changed_.notify_all();
+  }
+  entry->opener.join();
+  return absl::OkStatus();
+}
+
+std::vector<VolumeStatus> OpenVolumes::Describe() {
+  std::vector<VolumeStatus> statuses;
+  std::map<std::string, std::shared_ptr<Volume>> open;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, entry] : entries_) {
+      open[name] = entry->volume;
+      if (entry->volume != nullptr) continue;
+      VolumeStatus status;
+      status.name = name;
+      status.reason = std::string(entry->trouble.message());
+      statuses.push_back(std::move(status));
+    }
+  }
+  for (const auto& [name, volume] : open) {
+    if (volume != nullptr) statuses.push_back(volume->Status());
+  }
+  return statuses;
+}
+
+std::map<std::string, std::shared_ptr<Volume>> OpenVolumes::All() {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::shared_ptr<Volume>> open;
+  for (const auto& [name, entry] : entries_) {
+    if (entry->volume != nullptr) open[name] = entry->volume;
+  }
+  return open;
+}
+
+absl::Status OpenVolumes::Failure() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : entries_) {
+    if (entry->failed) return entry->trouble;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hexad::compute

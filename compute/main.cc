@@ -1,0 +1,159 @@
+// hexad-compute: opens volumes for writing and serves their pages.
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_builder.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compute/host/compute_metrics.h"
+#include "compute/host/compute_service.h"
+#include "compute/host/open_volumes.h"
+#include "metrics/metrics_server.h"
+#include "proto/frame_codec.h"
+#include "topology/topology.h"
+
+namespace hexad::compute {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+constexpr Duration kConnectTimeout = Duration::Seconds(15);
+constexpr int kMaxThreads = 64;
+constexpr long kLookEveryNanos = 200'000'000;
+
+struct Flags {
+  std::string id = "compute";
+  std::string topology;
+  std::string listen = "127.0.0.1:0";
+  std::string metrics;
+  std::string log_level = "info";
+  std::vector<std::string> volumes;
+};
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "hexad-compute: %s\n", std::string(status.message()).c_str());
+  return kFailed;
+}
+
+// gRPC's listener never recovers from running out of descriptors (FAULTS.md).
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Says once what a volume's mode has become.
+class ModeLog {
+ public:
+  void Look(OpenVolumes& volumes) {
+    for (const VolumeStatus& status : volumes.Describe()) {
+      const std::string now = std::string(NameOf(status.mode)) +
+                              (status.mode == VolumeMode::kReadWrite ? "" : ": " + status.reason);
+      const std::string key = now.substr(0, now.find(" ms"));  // waiting longer is no news
+      std::string& before = modes_[status.name];
+      if (before == key) continue;
+      before = key;
+      spdlog::info("volume {} (epoch {}, VDL {}) is {}", status.name, status.epoch.number,
+                   status.vdl.value(), now);
+    }
+  }
+
+ private:
+  std::map<std::string, std::string> modes_;
+};
+
+// Until SIGTERM or SIGINT, or until a volume turns out not to exist.
+absl::Status Watch(const sigset_t& signals, OpenVolumes& volumes, ComputeService& service) {
+  ModeLog modes;
+  const timespec pause{0, kLookEveryNanos};
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &pause);
+    if (signal == SIGTERM || signal == SIGINT) {
+      spdlog::info("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      return absl::OkStatus();
+    }
+    modes.Look(volumes);
+    service.ReleaseExpiredPins();
+    if (const absl::Status failure = volumes.Failure(); !failure.ok()) return failure;
+  }
+}
+
+int Run(const Flags& flags, const sigset_t& signals) {
+  const auto topology = topology::LoadTopology(flags.topology);
+  if (!topology.ok()) return Fail(topology.status());
+  auto metrics_server = metrics::MetricsServer::Start(flags.metrics);
+  if (!metrics_server.ok()) return Fail(metrics_server.status());
+  auto cluster = Cluster::Connect(*topology, kConnectTimeout);
+  if (!cluster.ok()) return Fail(cluster.status());
+
+  OpenVolumes volumes(*std::move(cluster));
+  ComputeMetrics metrics(**metrics_server, volumes);
+  ComputeService service(volumes);
+  grpc::ResourceQuota quota("compute");
+  quota.SetMaxThreads(kMaxThreads);
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(flags.listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port in use is an error
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(proto::kMaxMessageBytes);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return Fail(absl::UnavailableError("cannot listen on " + flags.listen +
+                                       ": is another compute running? Choose another --listen"));
+  }
+  spdlog::info("{} serves on port {}, metrics on port {}, cluster {:x}", flags.id, port,
+               (*metrics_server)->port(), volumes.cluster().value());
+  for (const std::string& name : flags.volumes) {
+    if (const absl::Status status = volumes.Start(name, {}); !status.ok()) return Fail(status);
+  }
+  const absl::Status ended = Watch(signals, volumes, service);
+  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  return ended.ok() ? 0 : Fail(ended);
+}
+
+}  // namespace
+}  // namespace hexad::compute
+
+int main(int argc, char** argv) {
+  hexad::compute::Flags flags;
+  CLI::App app("hexad-compute: opens volumes of a Hexad cluster and serves their pages");
+  app.add_option("--id", flags.id, "name in logs");
+  app.add_option("--topology", flags.topology, "the cluster file (TOML)")->required();
+  app.add_option("--listen", flags.listen, "host:port of ComputeService")->capture_default_str();
+  app.add_option("--metrics", flags.metrics, "host:port of /metrics; empty for none");
+  app.add_option("--volume", flags.volumes, "volumes to open at start, by comma")->delimiter(',');
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.set_version_flag("--version", "hexad-compute " HEXAD_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : hexad::compute::kWrongUsage;
+  }
+  spdlog::set_default_logger(spdlog::stderr_color_mt("hexad-compute"));
+  spdlog::set_level(spdlog::level::from_str(flags.log_level));
+  spdlog::flush_on(spdlog::level::info);
+  hexad::compute::RaiseFileLimit();
+  // Blocked before any thread exists, so that only Watch takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return hexad::compute::Run(flags, signals);
+}
