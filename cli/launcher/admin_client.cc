@@ -151,4 +151,17 @@ absl::StatusOr<v1::ComputeDescription> AdminClient::DescribeCompute(Millis timeo
   return answer;
 }
 
+absl::StatusOr<Lsn> AdminClient::PinReadPoint(const std::string& volume, Millis ttl,
+                                              Millis timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  v1::PinReadPointRequest request;
+  request.set_volume(volume);
+  request.set_ttl_ms(static_cast<uint64_t>(ttl.count()));
+  v1::PinReadPointAnswer answer;
+  const grpc::Status status = compute_->PinReadPoint(&context, request, &answer);
+  if (!status.ok()) return proto::FromGrpc(status);
+  return Lsn(answer.read_point());
+}
+
 }  // namespace hexad::launcher

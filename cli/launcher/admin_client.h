@@ -12,6 +12,7 @@
 #include "cli/launcher/cluster_dir.h"
 #include "proto/compute.grpc.pb.h"
 #include "proto/node.grpc.pb.h"
+#include "quorum/base/types.h"
 
 namespace hexad::launcher {
 
@@ -34,6 +35,8 @@ class AdminClient {
                                                                const std::vector<bool>& asked,
                                                                Millis timeout);
   absl::StatusOr<v1::ComputeDescription> DescribeCompute(Millis timeout);
+  // The newest durable read point of a volume that the compute has open, kept readable for `ttl`.
+  absl::StatusOr<Lsn> PinReadPoint(const std::string& volume, Millis ttl, Millis timeout);
 
  private:
   struct NodeStub {

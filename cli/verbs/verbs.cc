@@ -11,8 +11,6 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddFaults(app, session);
   AddVolume(app, session);
   AddVerify(app, session);
-  AddBench(app, session);
-  AddDemo(app, session);
 }
 
 }  // namespace hexad::cli

@@ -1,0 +1,112 @@
+#include "cli/verify/compare.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "cli/format.h"
+
+namespace hexad::cli {
+namespace {
+
+constexpr std::chrono::seconds kCatchUpTimeout{20};
+constexpr std::chrono::milliseconds kAskAgainEvery{100};
+
+// Collects what the reader's threads report.
+class Tally {
+ public:
+  explicit Tally(const CompareHooks& hooks) : hooks_(hooks) {}
+
+  void Take(PageNo page, const std::vector<SegmentCopy>& copies) {
+    const std::string difference = DifferenceOf(copies);
+    const std::lock_guard lock(mutex_);
+    if (!difference.empty()) {
+      unequal_.push_back({page, difference});
+      return;
+    }
+    ++equal_;
+    if (!copies[0].page_lsn.IsNone()) ++written_;
+    hooks_.seen(page, copies[0].page.view());
+  }
+
+  std::vector<PageDifference> TakeUnequal() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(unequal_, {});
+  }
+
+  uint64_t equal() const {
+    const std::lock_guard lock(mutex_);
+    return equal_;
+  }
+  uint64_t written() const { return written_; }
+
+ private:
+  const CompareHooks& hooks_;
+  mutable std::mutex mutex_;
+  uint64_t equal_ = 0;
+  uint64_t written_ = 0;
+  std::vector<PageDifference> unequal_;
+};
+
+uint64_t PagesOfPgs(const quorum::Manifest& manifest) {
+  return static_cast<uint64_t>(manifest.pages_per_pg) * manifest.pgs.size();
+}
+
+absl::Status Interrupted() { return absl::CancelledError("interrupted while comparing segments"); }
+
+}  // namespace
+
+std::string DifferenceOf(const std::vector<SegmentCopy>& copies) {
+  for (const SegmentCopy& copy : copies) {
+    if (!copy.answered) return absl::StrCat(copy.node, ": ", copy.trouble);
+  }
+  for (const SegmentCopy& copy : copies) {
+    if (copy.page_lsn != copies[0].page_lsn) {
+      return absl::StrCat(copy.node, " has LSN ", Thousands(copy.page_lsn.value()), ", ",
+                          copies[0].node, " has LSN ", Thousands(copies[0].page_lsn.value()));
+    }
+    if (!(copy.page == copies[0].page)) {
+      return absl::StrCat(copy.node, " and ", copies[0].node, " hold different bytes at LSN ",
+                          Thousands(copy.page_lsn.value()));
+    }
+  }
+  return "";
+}
+
+absl::StatusOr<Comparison> CompareSegments(SegmentReader& reader, uint64_t page_count,
+                                           const CompareHooks& hooks) {
+  const quorum::Manifest& manifest = reader.read_point().manifest;
+  const uint64_t pages = std::min(page_count, PagesOfPgs(manifest));
+  Tally tally(hooks);
+  const auto take = [&tally](PageNo page, const std::vector<SegmentCopy>& copies) {
+    tally.Take(page, copies);
+  };
+  for (uint64_t page = 0; page < pages; ++page) {
+    if (hooks.interrupted()) return Interrupted();
+    reader.Read(PageNo(static_cast<uint32_t>(page)), take);
+    hooks.progress(page + 1, pages);
+  }
+  reader.WaitForAll();
+
+  // Once more what differed: a segment that lags is filled by its peers in a moment.
+  std::vector<PageDifference> unequal = tally.TakeUnequal();
+  const auto deadline = std::chrono::steady_clock::now() + kCatchUpTimeout;
+  while (!unequal.empty() && std::chrono::steady_clock::now() < deadline) {
+    if (hooks.interrupted()) return Interrupted();
+    std::this_thread::sleep_for(kAskAgainEvery);
+    for (const PageDifference& difference : unequal) reader.Read(difference.page, take);
+    reader.WaitForAll();
+    unequal = tally.TakeUnequal();
+  }
+
+  Comparison comparison{.pages = tally.equal(), .pages_written = tally.written()};
+  for (const quorum::Membership& pg : manifest.pgs) comparison.segments += pg.members.size();
+  comparison.different_pages = unequal.size();
+  std::ranges::sort(unequal, {}, &PageDifference::page);
+  unequal.resize(std::min(unequal.size(), kMaxDifferences));
+  comparison.differences = std::move(unequal);
+  return comparison;
+}
+
+}  // namespace hexad::cli
