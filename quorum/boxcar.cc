@@ -1,5 +1,7 @@
 #include "quorum/boxcar.h"
 
+#include <cstring>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +30,7 @@ constexpr size_t kVdl = 72;            // u64
 constexpr size_t kPgmrpl = 80;         // u64
 constexpr size_t kCovered = kMagic;    // where the checksum's cover begins
 static_assert(kPgmrpl + sizeof(uint64_t) == kBoxcarHeaderBytes);
+constexpr size_t kKeptBufferBytes = 128 * 1024;  // by a builder at rest: a volume may have thousands
 static_assert(kBoxcarHeaderBytes + kRecordHeaderBytes + kMaxPayloadBytes <= kMaxBoxcarBytes,
               "the largest record must fit a boxcar");
 
@@ -194,9 +197,13 @@ Boxcar BoxcarBuilder::Seal(Lsn vdl, Lsn pgmrpl) {
                             .record_count = count_};
   StoreHeader(header, buffer_.size() - kBoxcarHeaderBytes, buffer_.data());
   StoreLe<uint64_t>(buffer_.data() + kChecksum, ChecksumOf(buffer_));
-  Boxcar boxcar{header, BytesRef::Own(std::move(buffer_))};
+  // The one allocation of a boxcar: the buffer stays, at its size, for the next.
+  const std::shared_ptr<char[]> bytes = std::make_shared_for_overwrite<char[]>(buffer_.size());
+  std::memcpy(bytes.get(), buffer_.data(), buffer_.size());
+  Boxcar boxcar{header, BytesRef(bytes, {bytes.get(), buffer_.size()})};
 
-  buffer_ = std::string();
+  buffer_.clear();
+  if (buffer_.capacity() > kKeptBufferBytes) buffer_.shrink_to_fit();
   count_ = 0;
   first_lsn_ = last_lsn_ = pg_prev_ = Lsn::None();
   return boxcar;

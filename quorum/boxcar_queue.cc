@@ -8,9 +8,17 @@ namespace hexad::quorum {
 void BoxcarQueue::Push(Boxcar boxcar, Instant now) {
   INVARIANT(boxcar.header.pg_prev == last_lsn_);
   last_lsn_ = boxcar.header.last_lsn;
+  if (end_ - front_ == ring_.size()) {
+    std::vector<Entry> larger(std::max<size_t>(8, 2 * ring_.size()));
+    for (Seq seq = front_; seq < end_; ++seq) {
+      larger[seq & (larger.size() - 1)] = std::move(ring_[seq & (ring_.size() - 1)]);
+    }
+    ring_ = std::move(larger);
+  }
   const uint64_t bytes_before = bytes_ever_;
   bytes_ever_ += boxcar.size();
-  entries_.push_back(Entry{std::move(boxcar), now, bytes_before});
+  ring_[end_ & (ring_.size() - 1)] = Entry{std::move(boxcar), now, bytes_before};
+  ++end_;
 }
 
 void BoxcarQueue::PgclMoved(Lsn pgcl) {
@@ -19,30 +27,43 @@ void BoxcarQueue::PgclMoved(Lsn pgcl) {
 
 void BoxcarQueue::PopFront() {
   INVARIANT(front_ < quorum_);
-  entries_.pop_front();
+  ring_[front_ & (ring_.size() - 1)] = Entry();  // lets the bytes go
   ++front_;
 }
 
+template <class Above>
+BoxcarQueue::Seq BoxcarQueue::Find(Above above) const {
+  Seq low = front_;
+  Seq high = end_;
+  while (low < high) {
+    const Seq middle = low + (high - low) / 2;
+    if (above((*this)[middle])) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 BoxcarQueue::Seq BoxcarQueue::FirstAbove(Lsn lsn) const {
-  const auto above = std::partition_point(entries_.begin(), entries_.end(),
-                                          [lsn](const Entry& e) { return e.last_lsn() <= lsn; });
-  return front_ + static_cast<Seq>(above - entries_.begin());
+  return Find([lsn](const Entry& entry) { return entry.last_lsn() > lsn; });
 }
 
 // The PG's last record at or below the read point is certainly not above the read point itself, and
 // not above the end of the last boxcar that starts at or below it. Where that boxcar ends below the
 // read point, its end is the answer exactly.
 Lsn BoxcarQueue::EndAt(Lsn read_point) const {
-  const auto after =
-      std::partition_point(entries_.begin(), entries_.end(),
-                           [read_point](const Entry& e) { return e.first_lsn() <= read_point; });
-  const Lsn end = after == entries_.begin() ? attach_lsn() : std::prev(after)->last_lsn();
+  const Seq after =
+      Find([read_point](const Entry& entry) { return entry.first_lsn() > read_point; });
+  const Lsn end = after == front_ ? attach_lsn() : (*this)[after - 1].last_lsn();
   return std::min(end, read_point);
 }
 
 void BoxcarQueue::CheckInvariants(Lsn pgcl) const {
-  INVARIANT(front_ <= quorum_ && quorum_ <= end());
-  uint64_t bytes = empty() ? bytes_ever_ : entries_.front().bytes_before;
+  INVARIANT(front_ <= quorum_ && quorum_ <= end_);
+  INVARIANT(end_ - front_ <= ring_.size());
+  uint64_t bytes = empty() ? bytes_ever_ : (*this)[front_].bytes_before;
   Lsn last = attach_lsn();
   for (Seq seq = front_; seq < end(); ++seq) {
     const Entry& entry = (*this)[seq];

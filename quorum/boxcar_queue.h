@@ -9,7 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "quorum/base/check.h"
 #include "quorum/base/instant.h"
@@ -36,12 +36,12 @@ class BoxcarQueue {
 
   Seq front() const { return front_; }
   Seq quorum() const { return quorum_; }
-  Seq end() const { return front_ + entries_.size(); }
-  bool empty() const { return entries_.empty(); }
+  Seq end() const { return end_; }
+  bool empty() const { return front_ == end_; }
   bool in_flight() const { return quorum_ < end(); }
   const Entry& operator[](Seq seq) const {
-    INVARIANT(front_ <= seq && seq < end());
-    return entries_[seq - front_];
+    INVARIANT(front_ <= seq && seq < end_);
+    return ring_[seq & (ring_.size() - 1)];
   }
 
   // REQUIRES: it attaches to last_lsn().
@@ -54,12 +54,16 @@ class BoxcarQueue {
   // The chain's last sealed LSN, and the LSN that the front boxcar attaches to: a segment whose SCL
   // has reached attach_lsn() can be brought to last_lsn() from here alone.
   Lsn last_lsn() const { return last_lsn_; }
-  Lsn attach_lsn() const { return empty() ? last_lsn_ : entries_.front().boxcar.header.pg_prev; }
+  Lsn attach_lsn() const { return empty() ? last_lsn_ : (*this)[front_].boxcar.header.pg_prev; }
   // The first boxcar that is not wholly at or below `lsn`; end() if there is none.
   Seq FirstAbove(Lsn lsn) const;
   // At or above the PG's last record at or below `read_point`, and as low as the queue can tell.
   Lsn EndAt(Lsn read_point) const;
 
+  // Bytes of all boxcars with a lower number. REQUIRES: front() <= seq <= end().
+  uint64_t BytesBefore(Seq seq) const {
+    return seq == end() ? bytes_ever_ : (*this)[seq].bytes_before;
+  }
   // Bytes of the boxcars [from, to). REQUIRES: front() <= from <= to <= end().
   uint64_t BytesBetween(Seq from, Seq to) const { return BytesBefore(to) - BytesBefore(from); }
   uint64_t in_flight_bytes() const { return BytesBetween(quorum_, end()); }
@@ -68,13 +72,16 @@ class BoxcarQueue {
   void CheckInvariants(Lsn pgcl) const;
 
  private:
-  uint64_t BytesBefore(Seq seq) const {
-    return seq == end() ? bytes_ever_ : (*this)[seq].bytes_before;
-  }
+  // The first seq in [front, end) for which `above` holds; it must hold for all after it.
+  template <class Above>
+  Seq Find(Above above) const;
 
-  std::deque<Entry> entries_;
+  // Entry `seq` stands at seq modulo the size, a power of two: no allocation once the queue has its
+  // usual length, and every question about numbers is one comparison.
+  std::vector<Entry> ring_;
   Seq front_ = 0;
   Seq quorum_ = 0;
+  Seq end_ = 0;
   uint64_t bytes_ever_ = 0;
   Lsn last_lsn_;
 };

@@ -43,6 +43,7 @@ void MemberStream::Start(const BoxcarQueue& queue, Lsn at, Instant now) {
   brake = Brake::kNone;
   lagging = false;
   acked = next = queue.FirstAbove(at);
+  acked_bytes = queue.BytesBefore(acked);
   retry_at = Instant::Never();
   quiet_since = now;
   resends = 0;
@@ -53,6 +54,7 @@ void MemberStream::Advance(const BoxcarQueue& queue, Lsn to, Instant now) {
   scl = to;
   while (acked < queue.end() && queue[acked].last_lsn() <= scl) ++acked;
   next = std::max(next, acked);
+  if (scl >= queue.attach_lsn()) acked_bytes = queue.BytesBefore(acked);
   quiet_since = now;
   resends = 0;
   bad_rounds = 0;

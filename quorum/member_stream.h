@@ -51,6 +51,9 @@ struct MemberStream {
   bool lagging = false;
   Seq acked = 0;  // the first boxcar not wholly acknowledged, or the first retained one
   Seq next = 0;   // the next one to send; front() <= acked <= next <= end()
+  // BytesBefore() of the first boxcar not acknowledged: below `acked` if that has been dropped, so
+  // that what a slow segment still has to work off is not forgotten with it.
+  uint64_t acked_bytes = 0;
   Instant retry_at = Instant::Never();  // what is unanswered goes out again
   Instant quiet_since;                  // its SCL has not moved since
   int resends = 0;                      // since its SCL moved: each waits longer
@@ -70,7 +73,7 @@ struct MemberStream {
   bool may_send() const { return begun() && !braked() && !lagging; }
 
   // Bytes sent and not acknowledged.
-  uint64_t Unacked(const BoxcarQueue& queue) const { return queue.BytesBetween(acked, next); }
+  uint64_t Unacked(const BoxcarQueue& queue) const { return queue.BytesBefore(next) - acked_bytes; }
   // When what it was sent and has not acknowledged goes out again, if that still matters: if the
   // boxcar lacks a write quorum. Each repetition waits twice as long, up to four times.
   Instant ResendAt(const BoxcarQueue& queue, Duration resend_after) const;

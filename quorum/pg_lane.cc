@@ -16,7 +16,8 @@ PgLane::PgLane(const WriterOptions& options, LaneStart start)
       open_(start_.envelope.timeline, start_.envelope.pg, start_.envelope.epoch),
       queue_(start_.path.fork_tail()),
       pgcl_(write_, static_cast<int>(start_.membership.members.size()), start_.path.fork_tail()),
-      last_lsn_(start_.path.fork_tail()) {
+      last_lsn_(start_.path.fork_tail()),
+      told_(start_.path.fork_tail()) {
   INVARIANT(start_.path.Check().ok());
   INVARIANT(start_.path.path.epoch() == start_.envelope.epoch);
   INVARIANT(start_.membership.pg == start_.envelope.pg);
@@ -125,13 +126,8 @@ void PgLane::TellWriteQuorum(LaneTurn& turn) {
                                            .need = static_cast<int>(membership().write)});
 }
 
-// Only a lane with records that its segments do not know to be durable has something to announce:
-// they may not coalesce, and recovery would have to prove, what they were not told. An idle lane
-// hears of the VDL with the heartbeat.
-bool PgLane::VdlMoved(const LaneTurn& turn) {
-  if (told_ >= last_lsn_) return false;
-  if (announce_at_ == Instant::Never()) announce_at_ = turn.now + options_.announce_after;
-  return true;
+void PgLane::PlanAnnouncement(Instant now) {
+  if (WantsVdl()) announce_at_ = now + options_.announce_after;
 }
 
 void PgLane::Tick(LaneTurn& turn) {
@@ -212,6 +208,7 @@ void PgLane::CheckInvariants() const {
     const MemberStream& member = members_[i];
     INVARIANT(queue_.front() <= member.acked && member.acked <= member.next);
     INVARIANT(member.next <= queue_.end());
+    INVARIANT(!member.begun() || member.acked_bytes <= queue_.BytesBefore(member.acked));
     INVARIANT(member.scl <= queue_.last_lsn());
     INVARIANT(member.acked == queue_.end() || queue_[member.acked].last_lsn() > member.scl ||
               !member.begun());

@@ -72,9 +72,12 @@ class PgLane {
   void Use() { in_use_ = members_changed_ = true; }
 
   // ---- the rhythm
-  // VDL moved. True while some of the PG's records are not known durable to its segments: then the
-  // next move is of interest too.
-  bool VdlMoved(const LaneTurn& turn);
+  // Some of the PG's records are not known durable to its segments: they may not coalesce, and
+  // recovery would have to prove, what they were not told. So when the VDL moves the lane plans to
+  // announce it, unless a boxcar carries it first. A lane that is idle hears of it with the
+  // heartbeat.
+  bool WantsVdl() const { return told_ < last_lsn_ && announce_at_ == Instant::Never(); }
+  void PlanAnnouncement(Instant now);
   void Tick(LaneTurn& turn);
   // After every input that touched the lane, with the VDL that came of it: seals what is due, sends
   // what can be sent, drops what nobody needs.

@@ -189,7 +189,6 @@ bool PgLane::Answered(int index, const SegmentAnswer& answer, LaneTurn& turn) {
 bool PgLane::OnBegun(int index, const Begun& begun, LaneTurn& turn) {
   MemberStream& member = members_[index];
   if (member.state == State::kCreating) return false;  // it has forgotten since
-  if (begun.scl > queue_.last_lsn()) return Hear(index, begun.scl, turn.now);
   if (member.state == State::kBeginning) {
     // Same disk, same epoch, and less than it had fsynced: its disk has lost data, or lies.
     if (begun.scl < member.scl) {

@@ -40,8 +40,13 @@ bool PgclTracker::Ack(int member, Lsn scl) {
   if (scl <= scls_[member]) return false;
   scls_[member] = scl;
   if (scl <= pgcl_) return false;  // raises nothing above PGCL
+  MemberSet above;
+  for (size_t i = 0; i < scls_.size(); ++i) {
+    if (scls_[i] > pgcl_) above.Add(static_cast<int>(i));
+  }
+  if (!write_.SatisfiedBy(above)) return false;
   const Lsn reached = QuorumLsn(write_, scls_);
-  if (reached <= pgcl_) return false;
+  INVARIANT(reached > pgcl_);
   pgcl_ = reached;
   return true;
 }

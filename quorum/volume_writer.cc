@@ -161,9 +161,6 @@ void VolumeWriter::Touch(size_t lane, Lsn lsn) {
     runs_.push_back(Run{lane, lsn, lsn});
   }
   runs_[run_of_[lane]].last = lsn;
-  if (is_untold_[lane]) return;
-  is_untold_[lane] = true;
-  untold_.push_back(lane);
 }
 
 Lsn VolumeWriter::CompleteTo(size_t pg_index, Lsn read_point) const {
@@ -177,6 +174,9 @@ void VolumeWriter::Settle(size_t lane, LaneTurn& turn) {
   in_flight_bytes_ += in_flight - lane_in_flight_[lane];  // unsigned, and right when it falls too
   lane_in_flight_[lane] = in_flight;
   deadlines_.Set(lane, lanes_[lane]->NextDeadline());
+  if (is_untold_[lane] || !lanes_[lane]->WantsVdl()) return;
+  is_untold_[lane] = true;
+  untold_.push_back(lane);
 }
 
 // ---- the segments
@@ -235,11 +235,12 @@ void VolumeWriter::PgclMoved(size_t lane, LaneTurn& turn) {
   turn.vdl = vdl();
   turn.pgmrpl = Pgmrpl();
   turn.out.emplace_back(VdlMoved{vdl()});
-  std::erase_if(untold_, [&](size_t told) {
-    is_untold_[told] = lanes_[told]->VdlMoved(turn);
-    deadlines_.Set(told, lanes_[told]->NextDeadline());
-    return !is_untold_[told];
-  });
+  for (const size_t untold : untold_) {
+    lanes_[untold]->PlanAnnouncement(turn.now);
+    deadlines_.Set(untold, lanes_[untold]->NextDeadline());
+    is_untold_[untold] = false;
+  }
+  untold_.clear();
 }
 
 // A segment has promised a higher epoch. As long as a write quorum of every PG has not, this writer
@@ -336,12 +337,13 @@ void VolumeWriter::CheckInvariants() const {
     INVARIANT(lanes_[i]->last_lsn() <= last_issued());
     INVARIANT(fenced_ || deadlines_.of(i) == lanes_[i]->NextDeadline());
     INVARIANT(is_untold_[i] == (std::count(untold_.begin(), untold_.end(), i) == 1));
+    INVARIANT(is_untold_[i] || !lanes_[i]->WantsVdl());
     in_flight += lanes_[i]->in_flight_bytes();
     outstanding = std::min(outstanding, lanes_[i]->FirstOutstanding());
   }
   INVARIANT(fenced_ || in_flight == in_flight_bytes_);
-  // VCL ends before the lowest record that lacks a quorum, whichever PG has it. (Inside an MTR, whose
-  // runs the tracker knows by their ends only, perhaps a few records before it.)
+  // VCL ends before the lowest record that lacks a quorum, whichever PG has it. (Inside an MTR,
+  // whose runs the tracker knows by their ends only, perhaps a few records before it.)
   INVARIANT(outstanding == Lsn::Max() ? vcl() == last_issued() : vcl() < outstanding);
 }
 

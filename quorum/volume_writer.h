@@ -268,7 +268,7 @@ class VolumeWriter {
   };
   std::vector<Run> runs_;       // of the MTR at hand, one per lane that it touches
   std::vector<size_t> run_of_;  // per lane: its run's index, kNoRun if it has none
-  std::vector<size_t> untold_;  // lanes that want to hear of the next VDL
+  std::vector<size_t> untold_;  // lanes that want to hear when the VDL moves
   std::vector<bool> is_untold_;
 
   Lsn volume_prev_;

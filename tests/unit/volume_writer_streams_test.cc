@@ -195,6 +195,28 @@ TEST(WriterStreams, SegmentThatFallsBehindIsLeftToGossipAndComesBack) {
   EXPECT_THAT(BoxcarsTo(SubmitBytes(world, 1000)), ElementsAre("n1", "n2", "n3", "n4", "n5", "n6"));
 }
 
+// Even where its vote is missed: what is retained does not attach to what it has.
+TEST(WriterStreams, SegmentLeftToGossipIsNotResentTo) {
+  WriterOptions options;
+  options.boxcar_target_bytes = 1;
+  options.member_queue_limit_bytes = 1500;
+  options.retain_bytes = 0;
+  WriterWorld world(options);
+  world.BeginAll();
+  for (int i = 0; i < 5; ++i) {
+    SubmitBytes(world, 1000);
+    for (const char* name : {"n1", "n2", "n3", "n4", "n5"}) world.Deliver(name);
+  }
+  world.nodes["n6"].requests.clear();
+  for (const char* name : {"n4", "n5"}) world.Down(name);
+  SubmitBytes(world, 1000);
+  for (const char* name : {"n1", "n2", "n3"}) world.Deliver(name);
+  EXPECT_THAT(BoxcarsTo(world.Tick(options.resend_after * 4)), IsEmpty());
+  world.SegmentAt("n6").TakeFrom(world.SegmentAt("n1"));
+  world.Deliver("n6");  // the heartbeat of that Tick
+  EXPECT_EQ(world.writer.vdl(), Lsn(1906)) << "gossip had the last one too";
+}
+
 TEST(WriterStreams, SlowSegmentsThatAreNeededGetEverythingInWindows) {
   WriterOptions options;
   options.boxcar_target_bytes = 1;

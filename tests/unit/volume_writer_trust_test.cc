@@ -33,6 +33,17 @@ TEST(WriterTrust, AnotherDiskIsNeitherBegunNorCounted) {
   EXPECT_THAT(Sent<Begin>(world.Up("n1")), SizeIs(1)) << "the admitted one is back";
 }
 
+TEST(WriterTrust, WhatTheAdmittedDiskHadIsNotOnItsReplacement) {
+  WriterWorld world;
+  world.BeginAll();
+  world.Touch({1});
+  world.DeliverAll();
+  world.nodes["n1"].incarnation = Incarnation(8);
+  world.Up("n1");  // the lane's invariants hold that it is counted at nothing
+  EXPECT_FALSE(StateOf(world, 0).trusted);
+  EXPECT_EQ(world.writer.vdl(), Lsn(1901));
+}
+
 TEST(WriterTrust, UnknownIncarnationAcceptsTheFirstDiskOnly) {
   WriterStart start = model::StartOf(1);
   start.manifest.pgs[0].members[0].incarnation = Incarnation();
@@ -92,6 +103,24 @@ TEST(WriterTrust, AckOfWhatWasNeverSentIsNotBelieved) {
   }
   EXPECT_EQ(world.writer.vdl(), Lsn(900));
   EXPECT_FALSE(StateOf(world, 0).trusted);
+}
+
+// What was under way when a connection ended says nothing of the disk behind the next one.
+TEST(WriterTrust, NothingCountsBeforeBegunOnThisConnection) {
+  WriterWorld world;
+  world.BeginAll();
+  world.Touch({1});
+  for (const char* name : {"n1", "n2", "n3"}) world.Deliver(name);
+  const Envelope from{model::kTimeline, world.memberships[0].pg, model::kEpoch, MembershipEpoch(1)};
+  world.Down("n4");
+  world.Step(NodeAnswered{NodeId("n4"), Ack{from, Lsn(1901)}});
+  world.Step(NodeAnswered{NodeId("n4"), Begun{from, Lsn(1901)}});
+  EXPECT_EQ(world.writer.vdl(), Lsn(900)) << "it is down";
+  world.Up("n4");
+  world.Step(NodeAnswered{NodeId("n4"), Ack{from, Lsn(1901)}});
+  EXPECT_EQ(world.writer.vdl(), Lsn(900)) << "it has not begun";
+  world.Deliver("n4");
+  EXPECT_EQ(world.writer.vdl(), Lsn(1901));
 }
 
 TEST(WriterTrust, AnswersOfOtherEpochsPgsAndNodesChangeNothing) {
@@ -162,6 +191,17 @@ TEST(WriterTrust, FullDiskIsTriedWithOneBoxcarUntilThereIsRoom) {
   EXPECT_EQ(world.writer.vdl(), Lsn(1903));
 }
 
+TEST(WriterTrust, LateRefusalOfWhatGossipHasBroughtIsNoNews) {
+  WriterWorld world;
+  world.BeginAll();
+  for (const char* name : {"n5", "n6"}) world.Down(name);
+  world.Touch({1});
+  world.DeliverAll();
+  const Envelope from{model::kTimeline, world.memberships[0].pg, model::kEpoch, MembershipEpoch(1)};
+  const Refused late{from, RefusalReason::kDiskFull, EpochId(), MembershipEpoch(1), ""};
+  EXPECT_THAT(Of<WriteQuorumChanged>(world.Step(NodeAnswered{NodeId("n1"), late})), IsEmpty());
+}
+
 TEST(WriterTrust, OverloadIsWaitedOutWithoutAlarm) {
   WriterOptions options;
   WriterWorld world(options);
@@ -207,6 +247,21 @@ TEST(WriterTrust, SegmentThatCallsEverythingBadIsGivenUp) {
   }
   EXPECT_FALSE(StateOf(world, 0).trusted);
   EXPECT_EQ(StateOf(world, 0).trouble, "bad request: by the fake");
+}
+
+TEST(WriterTrust, NowAndThenADamagedHeartbeatIsForgiven) {
+  WriterOptions options;
+  WriterWorld world(options);
+  world.BeginAll();
+  for (int i = 0; i < 10; ++i) {
+    world.SegmentAt("n1").RefuseWith(RefusalReason::kBadRequest);
+    world.Tick(options.heartbeat);
+    world.Deliver("n1");
+    world.SegmentAt("n1").RefuseWith(std::nullopt);
+    world.Tick(options.heartbeat);
+    world.Deliver("n1");
+  }
+  EXPECT_TRUE(StateOf(world, 0).trusted);
 }
 
 TEST(WriterTrust, StaleMembershipAndAmnesiaAreNotTrusted) {
