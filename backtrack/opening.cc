@@ -21,6 +21,16 @@ Instant Opening::NextDeadline() const { return run_->NextDeadline(); }
 void Opening::CheckInvariants() const { run_->CheckInvariants(); }
 std::string Opening::Describe() const { return run_->Describe(); }
 
+namespace {
+
+// An epoch that sent a record had its Begin, with its manifest, on a write quorum of the first PG;
+// so any read quorum shows a manifest that was written at least as late.
+bool IsNewer(const quorum::Manifest& a, const quorum::Manifest& b) {
+  return std::pair(a.written_in, a.geometry_epoch) > std::pair(b.written_in, b.geometry_epoch);
+}
+
+}  // namespace
+
 OpeningRun::OpeningRun(OpeningOptions options)
     : options_(std::move(options)), prng_(options_.seed) {
   INVARIANT(options_.named.pgs.size() == 1);
@@ -199,7 +209,10 @@ void OpeningRun::AfterPolls() {
       }
     }
   }
-  INVARIANT(highest_seen_ < UINT32_MAX);
+  if (highest_seen_ == UINT32_MAX) {
+    return Fail(absl::DataLossError(
+        absl::StrCat("volume ", manifest_.name, ": a segment names the last epoch there is")));
+  }
   epoch_ = EpochId{highest_seen_ + 1, options_.claimant};
   Enter(Phase::kSealing);
 }
@@ -209,17 +222,10 @@ void OpeningRun::AfterPolls() {
 // fenced.
 void OpeningRun::AfterPromises() {
   if (!ReadQuorums([](const Member& m) { return m.promised.has_value(); })) return;
-  const quorum::Manifest* newest = nullptr;
-  std::pair<EpochId, GeometryEpoch> newest_version;
   for (const Member& member : pgs_.front().members) {
     if (!member.promised.has_value() || !member.promised->manifest.has_value()) continue;
-    const std::pair version(member.promised->begun.path.epoch(),
-                            member.promised->manifest->geometry_epoch);
-    if (newest != nullptr && version <= newest_version) continue;
-    newest = &*member.promised->manifest;
-    newest_version = version;
+    if (IsNewer(*member.promised->manifest, manifest_)) manifest_ = *member.promised->manifest;
   }
-  if (newest != nullptr) manifest_ = *newest;
   bool added = false;
   for (size_t i = pgs_.size(); i < manifest_.pgs.size(); ++i) {
     Pg pg;
@@ -275,9 +281,7 @@ bool OpeningRun::ChooseParent() {
 void OpeningRun::OpenSnapshot() {
   for (const Member& member : pgs_.front().members) {
     if (!member.polled.has_value() || !member.polled->manifest.has_value()) continue;
-    if (member.polled->manifest->geometry_epoch >= manifest_.geometry_epoch) {
-      manifest_ = *member.polled->manifest;
-    }
+    if (IsNewer(*member.polled->manifest, manifest_)) manifest_ = *member.polled->manifest;
   }
   if (pgs_.size() < manifest_.pgs.size()) {
     for (size_t i = pgs_.size(); i < manifest_.pgs.size(); ++i) {

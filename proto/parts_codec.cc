@@ -85,6 +85,7 @@ void ToWire(const quorum::Manifest& manifest, v1::Manifest* out) {
   out->set_page_size(manifest.page_size);
   out->set_pages_per_pg(manifest.pages_per_pg);
   out->set_geometry_epoch(manifest.geometry_epoch.value());
+  ToWire(manifest.written_in, out->mutable_written_in());
   for (const quorum::Membership& pg : manifest.pgs) ToWire(pg, out->add_pgs());
 }
 
@@ -138,6 +139,7 @@ absl::StatusOr<quorum::Manifest> FromWire(const v1::Manifest& wire) {
   manifest.page_size = wire.page_size();
   manifest.pages_per_pg = wire.pages_per_pg();
   manifest.geometry_epoch = GeometryEpoch(wire.geometry_epoch());
+  manifest.written_in = FromWire(wire.written_in());
   for (const v1::Membership& pg : wire.pgs()) {
     auto membership = FromWire(pg);
     if (!membership.ok()) return membership.status();

@@ -154,6 +154,13 @@ void NodeCore::Create(ConnId conn, const quorum::CreateSegment& request, Effects
   if (admitted != Incarnation() && admitted != options_.incarnation) {
     return refuse(RefusalReason::kAmnesiac, "the membership admitted another disk of this node");
   }
+  for (const Pending& pending : pending_) {
+    const auto* other = std::get_if<CreateWait>(&pending.wait);
+    if (other == nullptr || other->segment->config().membership.pg != request.to.pg) continue;
+    if (!(other->segment->config() == config)) {
+      return refuse(RefusalReason::kBadRequest, "this PG is being created with another shape");
+    }
+  }
   auto segment = std::make_unique<Segment>(options_.node, std::move(config));
   CreateWait wait;
   StoreBatch batch;
@@ -221,7 +228,7 @@ void NodeCore::MaybeCoalesce(Effects& out) {
   out.push_back(Coalesce{ticket, *std::move(plan)});
 }
 
-void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
+void NodeCore::On(const Coalesced& coalesced, Instant now, Effects& out) {
   INVARIANT(coalescing_.has_value());
   const auto [ticket, pg, timeline, up_to] = *coalescing_;
   INVARIANT(ticket == coalesced.ticket);
@@ -231,6 +238,7 @@ void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
   WithSegment(*segment->second, out, [&](Segment& s, SegmentOutlet&) {
     s.OnCoalesced(timeline, up_to, coalesced.status.ok());
   });
+  for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) On(drop, now, out);
 }
 
 // --- state ---------------------------------------------------------------------------------------

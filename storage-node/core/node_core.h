@@ -322,7 +322,9 @@ class NodeCore {
   uint64_t last_coalescing_ = 0;
   std::deque<Pending> pending_;  // by ticket
   std::optional<std::tuple<Ticket, PgId, TimelineId, Lsn>> coalescing_;
-  size_t hot_bytes_ = 0;  // over all segments, after each step
+  size_t hot_bytes_ = 0;                          // over all segments, after each step
+  std::vector<DropSegmentsAsked> waiting_drops_;  // of a segment that is being coalesced
+  std::optional<ClusterId> forming_;              // asked for, not yet durable
   Instant gossip_due_;
   bool disk_full_ = false;
 };

@@ -141,6 +141,11 @@ void NodeCore::On(const FormAsked& asked, Instant, Effects& out) {
         "the roster does not list ", options_.node.value(), " of AZ ", options_.az.value(),
         " with this disk's incarnation ", absl::Hex(options_.incarnation.value()))));
   }
+  if (forming_.has_value() && *forming_ != asked.cluster) {
+    return done(absl::FailedPreconditionError(absl::StrCat(
+        options_.node.value(), " is joining cluster ", absl::Hex(forming_->value()), " already")));
+  }
+  forming_ = asked.cluster;
   StoreBatch batch;
   batch.ops.push_back(
       PutMeta{std::string(kIdentityKey), Encode(NodeIdentity{asked.cluster, asked.roster})});
@@ -148,6 +153,7 @@ void NodeCore::On(const FormAsked& asked, Instant, Effects& out) {
 }
 
 void NodeCore::Finish(FormWait& wait, bool persisted, Effects& out) {
+  forming_.reset();
   if (!persisted) {
     out.push_back(FormDone{wait.call, absl::ResourceExhaustedError("disk full")});
     return;
@@ -207,6 +213,12 @@ std::vector<std::pair<std::string, quorum::RegisterState>> NodeCore::Registers(
 void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
   if (auto status = CheckCluster(asked.cluster); !status.ok()) {
     out.push_back(DropSegmentsDone{asked.call, std::move(status)});
+    return;
+  }
+  // The coalescer's last write would come after the drop and bring the segment's mark back.
+  if (coalescing_.has_value() && std::find(asked.pgs.begin(), asked.pgs.end(),
+                                           std::get<PgId>(*coalescing_)) != asked.pgs.end()) {
+    waiting_drops_.push_back(asked);
     return;
   }
   StoreBatch batch;

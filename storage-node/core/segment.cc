@@ -20,7 +20,7 @@ Segment::Timeline::Timeline(TimelineId id, TimelineState state)
       promised_durably(promised),
       manifest(std::move(state.manifest)) {
   if (manifest.has_value()) {
-    manifest_epoch = log.begun().path.epoch();
+    manifest_epoch = manifest->written_in;
     manifest_geometry = manifest->geometry_epoch;
   }
 }
@@ -116,8 +116,15 @@ void Segment::OnNotPersisted(const Continuation& then, SegmentOutlet& out) {
     give_back(refill->envelope.timeline, refill->taken);
   } else if (const auto* gossip = std::get_if<AfterGossip>(&then.then)) {
     give_back(gossip->timeline, gossip->taken);
-    At(gossip->timeline).asking = false;
+    Timeline& timeline = At(gossip->timeline);
+    timeline.asking = false;
+    if (gossip->path.has_value()) --timeline.adopting;
     return;
+  }
+  if (const auto* learn = std::get_if<AfterLearn>(&then.then)) {
+    --At(learn->envelope.timeline).adopting;
+  } else if (const auto* begin = std::get_if<AfterBegin>(&then.then)) {
+    --At(begin->envelope.timeline).adopting;
   }
   std::visit(
       [&](const auto& t) {
@@ -167,13 +174,13 @@ void Segment::Done(AfterCreate& then, SegmentOutlet& out) {
 
 // --- the write path ------------------------------------------------------------------------------
 
-absl::StatusOr<Segment::Taken> Segment::TakeBoxcar(Timeline& timeline, const BytesRef& bytes,
-                                                   const PgPath& path) {
+absl::StatusOr<Segment::Taken> Segment::TakeBoxcar(Timeline& timeline, TimelineId id,
+                                                   const BytesRef& bytes, const PgPath& path) {
   auto boxcar = quorum::DecodeBoxcar(bytes);
   if (!boxcar.ok()) return boxcar.status();
   const auto& header = boxcar->header;
-  if (header.pg != config_.membership.pg) {
-    return absl::InvalidArgumentError("boxcar of another PG");
+  if (header.pg != config_.membership.pg || header.timeline != id) {
+    return absl::InvalidArgumentError("boxcar of another PG or timeline");
   }
   if (!VisibleIn(*boxcar, path.path).has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -201,10 +208,7 @@ absl::StatusOr<std::vector<Lsn>> Segment::TakeBoxcars(Timeline& timeline, Timeli
                                                       const PgPath& path, StoreBatch& batch) {
   std::vector<Lsn> firsts;
   for (const BytesRef& bytes : boxcars) {
-    auto taken = TakeBoxcar(timeline, bytes, path);
-    if (taken.ok() && taken->header.timeline != id) {
-      taken = absl::UnimplementedError("refill across timelines");
-    }
+    auto taken = TakeBoxcar(timeline, id, bytes, path);
     if (!taken.ok()) {
       for (const Lsn first : firsts) timeline.log.Cancel(first);
       return taken.status();
@@ -241,7 +245,7 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
         Reply{conn, Refusal(request.to, RefusalReason::kOverloaded, "the coalescer is behind")});
     return;
   }
-  auto taken = TakeBoxcar(*timeline, request.boxcar, log.begun());
+  auto taken = TakeBoxcar(*timeline, request.to.timeline, request.boxcar, log.begun());
   if (!taken.ok() || taken->header.epoch != request.to.epoch) {
     const std::string why =
         taken.ok() ? "boxcar of another epoch than its envelope" : taken.status().ToString();

@@ -140,6 +140,7 @@ class Segment {
     Instant gossip_due;
     bool asking = false;
     bool coalescing = false;
+    int adopting = 0;  // histories that are being written: no coalescing starts meanwhile
   };
 
   void On(ConnId conn, const quorum::CreateSegment& request, Instant now, SegmentOutlet& out);
@@ -170,7 +171,7 @@ class Segment {
     std::optional<Lsn> first_lsn;  // nothing: it was here already
     quorum::BoxcarHeader header;
   };
-  absl::StatusOr<Taken> TakeBoxcar(Timeline& timeline, const BytesRef& bytes,
+  absl::StatusOr<Taken> TakeBoxcar(Timeline& timeline, TimelineId id, const BytesRef& bytes,
                                    const quorum::PgPath& path);
   // Takes all or none of them; adds their writes to `batch`.
   absl::StatusOr<std::vector<Lsn>> TakeBoxcars(Timeline& timeline, TimelineId id,

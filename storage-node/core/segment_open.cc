@@ -83,12 +83,19 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
                                  "the parent is no earlier epoch of this timeline")});
     return;
   }
+  if (!timeline->log.CanAdopt(request.parent) &&
+      request.parent.path.epoch() > timeline->log.begun().path.epoch()) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                                 "the parent forks below what is coalesced here")});
+    return;
+  }
   timeline->sealed_parent = request.parent;
   if (request.parent.path.epoch() <= timeline->log.begun().path.epoch()) {
     AnswerInventory(conn, request.to, *timeline, out);
     return;
   }
   // This segment missed the parent's Begin: it learns that history first, durably.
+  ++timeline->adopting;
   StoreBatch batch;
   batch.ops.push_back(PutMeta{PathKey(request.to.pg, request.to.timeline), Encode(request.parent)});
   out.Persist(request.to.pg, std::move(batch), {AfterLearn{conn, request.to, request.parent}});
@@ -96,6 +103,7 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
 
 void Segment::Done(AfterLearn& then, SegmentOutlet& out) {
   Timeline& timeline = At(then.envelope.timeline);
+  --timeline.adopting;
   if (then.parent.path.epoch() > timeline.log.begun().path.epoch()) {
     timeline.log.Adopt(then.parent);
     timeline.peer_scl.clear();
@@ -188,7 +196,13 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
                                  "this epoch has begun here with another history")});
     return;
   }
+  if (!timeline->log.CanAdopt(request.path)) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                                 "the history forks below what is coalesced here")});
+    return;
+  }
   timeline->promised = std::max(timeline->promised, request.to.epoch);
+  ++timeline->adopting;
   StoreBatch batch;
   const auto [timeline_id, pg] = std::pair(request.to.timeline, request.to.pg);
   batch.ops.push_back(PutMeta{PromiseKey(pg, timeline_id), Encode(request.to.epoch)});
@@ -199,14 +213,16 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
        request.manifest->geometry_epoch >= timeline->manifest_geometry)) {
     timeline->manifest_epoch = request.to.epoch;
     timeline->manifest_geometry = request.manifest->geometry_epoch;
-    batch.ops.push_back(PutMeta{ManifestKey(pg, timeline_id), Encode(*request.manifest)});
     then.manifest = request.manifest;
+    then.manifest->written_in = request.to.epoch;
+    batch.ops.push_back(PutMeta{ManifestKey(pg, timeline_id), Encode(*then.manifest)});
   }
   out.Persist(pg, std::move(batch), {std::move(then)});
 }
 
 void Segment::Done(AfterBegin& then, SegmentOutlet& out) {
   Timeline& timeline = At(then.envelope.timeline);
+  --timeline.adopting;
   timeline.promised_durably = then.envelope.epoch;
   if (then.path.path.epoch() > timeline.log.begun().path.epoch()) {
     timeline.log.Adopt(then.path);

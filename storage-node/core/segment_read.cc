@@ -162,8 +162,9 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
         const auto boxcar = quorum::DecodeBoxcar(bytes);
         return boxcar.ok() && boxcar->header.epoch == theirs;
       });
-  if (theirs > ours && has_theirs) {
+  if (theirs > ours && has_theirs && timeline.log.CanAdopt(fill.begun)) {
     then.path = fill.begun;
+    ++timeline.adopting;
     timeline.promised = theirs;
     const PgId pg = config_.membership.pg;
     batch.ops.push_back(PutMeta{PromiseKey(pg, answered.timeline), Encode(theirs)});
@@ -178,6 +179,7 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
   timeline.asking = false;
   for (const Lsn first : then.taken) timeline.log.MarkDurable(first);
   if (then.path.has_value()) {
+    --timeline.adopting;
     timeline.promised_durably = then.path->path.epoch();
     timeline.log.Adopt(*std::move(then.path));
     timeline.peer_scl.clear();
@@ -191,7 +193,8 @@ std::optional<CoalescePlan> Segment::PlanCoalesce(size_t min_bytes) {
   Timeline* biggest = nullptr;
   TimelineId id;
   for (auto& [timeline_id, timeline] : timelines_) {
-    if (timeline.coalescing || timeline.log.hot_bytes() < min_bytes) continue;
+    if (timeline.coalescing || timeline.adopting > 0 || timeline.log.hot_bytes() < min_bytes)
+      continue;
     if (biggest != nullptr && timeline.log.hot_bytes() <= biggest->log.hot_bytes()) continue;
     biggest = &timeline;
     id = timeline_id;

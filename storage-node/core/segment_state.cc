@@ -209,6 +209,7 @@ std::string Encode(const Manifest& manifest) {
   AppendLe(out, manifest.page_size);
   AppendLe(out, manifest.pages_per_pg);
   AppendLe(out, manifest.geometry_epoch.value());
+  Put(out, manifest.written_in);
   AppendLe<uint32_t>(out, static_cast<uint32_t>(manifest.pgs.size()));
   for (const Membership& pg : manifest.pgs) Put(out, pg);
   return out;
@@ -286,6 +287,7 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
   manifest.page_size = in->Int<uint32_t>();
   manifest.pages_per_pg = in->Int<uint32_t>();
   manifest.geometry_epoch = GeometryEpoch(in->Int<uint32_t>());
+  manifest.written_in = GetEpoch(*in);
   manifest.pgs = GetList<Membership>(*in, GetMembership);
   if (auto status = Close(*in, "manifest"); !status.ok()) return status;
   if (auto status = manifest.Check(); !status.ok()) return status;

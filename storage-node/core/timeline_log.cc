@@ -81,7 +81,12 @@ TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
 
 // --- the history ---------------------------------------------------------------------------------
 
+bool TimelineLog::CanAdopt(const PgPath& path) const {
+  return path.SclFrom(begun_, scl()) >= std::max(mark_.up_to, coalescing_to_);
+}
+
 void TimelineLog::Adopt(PgPath path) {
+  INVARIANT(CanAdopt(path));
   INVARIANT(path.path.timeline() == timeline_);
   INVARIANT(begun_.path.epoch() <= path.path.epoch());
   chain_ = SclTracker(path.SclFrom(begun_, scl()));
@@ -292,6 +297,11 @@ CoalescedMark TimelineLog::MarkFor(const CoalescePlan& plan) const {
     if (truncate.lsn <= plan.up_to) mark.truncates.push_back(truncate);
   }
   return mark;
+}
+
+void TimelineLog::CoalesceStarted(const CoalescePlan& plan) {
+  mark_.gc_floor = plan.floor;
+  coalescing_to_ = plan.up_to;
 }
 
 void TimelineLog::CoalesceDone(Lsn up_to) {

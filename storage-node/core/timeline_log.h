@@ -39,6 +39,9 @@ class TimelineLog {
 
   // --- the history -------------------------------------------------------------------------------
   const quorum::PgPath& begun() const { return begun_; }
+  // May that history follow? Not if it forks below what is in the page store, or on its way there:
+  // no opening forks below a VDL that was heard.
+  bool CanAdopt(const quorum::PgPath& path) const;
   // A newer epoch was accepted (durably): SCL and VDL heard are re-read along its path.
   void Adopt(quorum::PgPath path);
   void HearVdl(EpochId epoch, Lsn vdl);
@@ -82,7 +85,7 @@ class TimelineLog {
   // The mark to persist with that plan.
   CoalescedMark MarkFor(const CoalescePlan& plan) const;
   // Read points below the plan's floor are refused from the moment somebody may merge them away.
-  void CoalesceStarted(const CoalescePlan& plan) { mark_.gc_floor = plan.floor; }
+  void CoalesceStarted(const CoalescePlan& plan);
   void CoalesceDone(Lsn up_to);
 
   void CheckInvariants() const;
@@ -106,6 +109,7 @@ class TimelineLog {
   std::map<Lsn, Hot> hot_;  // by first LSN
   size_t hot_bytes_ = 0;
   PageIndex index_;     // of durable hot boxcars
+  Lsn coalescing_to_;   // of the plan under way; at or below mark_.up_to if none is
   CoalescedMark mark_;  // truncates: all that are known, by LSN
 };
 
