@@ -52,6 +52,10 @@ void LogStream::ResumeReading() {
 void LogStream::OnRead(bool ok) {
   bool read_on = false;
   absl::Status bad;
+  {
+    absl::MutexLock lock(&mutex_);
+    resume_ = false;  // only what is asked from here on can be meant for this frame
+  }
   if (ok) {
     const size_t bytes = received_.Length();
     auto requests = proto::DecodeWriterFrame(received_);
@@ -64,7 +68,6 @@ void LogStream::OnRead(bool ok) {
     absl::MutexLock lock(&mutex_);
     if (!ok || !bad.ok()) EndLocked(std::move(bad));
     reading_ = !ended_ && (read_on || resume_);
-    resume_ = false;
     if (reading_) call_->io.Read(&received_, &read_);
     gone = CanGo();
   }

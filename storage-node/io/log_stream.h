@@ -32,10 +32,9 @@ class LogStream {
   class Owner {
    public:
     virtual ~Owner() = default;
-    // A frame's requests, in order. Answers whether to read on at once; if not, the stream is parked
-    // until ResumeReading().
-    virtual bool OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests,
-                         size_t bytes) = 0;
+    // A frame's requests, in order. Answers whether to read on at once; if not, the stream is
+    // parked until ResumeReading().
+    virtual bool OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) = 0;
     // The stream has ended and may be deleted.
     virtual void OnGone(ConnId id) = 0;
   };

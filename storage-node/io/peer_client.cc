@@ -53,9 +53,13 @@ PeerClient::PeerClient(std::map<NodeId, std::string> addresses, grpc::Completion
   for (auto& [node, address] : addresses) peers_[node].address = std::move(address);
 }
 
-PeerClient::~PeerClient() { INVARIANT(calls_.empty()); }
+PeerClient::~PeerClient() {
+  absl::MutexLock lock(&mutex_);
+  INVARIANT(calls_.empty());
+}
 
 bool PeerClient::Ask(const AskPeer& ask) {
+  absl::MutexLock lock(&mutex_);
   const auto found = peers_.find(ask.peer);
   if (found == peers_.end() || found->second.asks == kMaxAsksPerPeer) return false;
   Peer& peer = found->second;
@@ -75,14 +79,18 @@ bool PeerClient::Ask(const AskPeer& ask) {
 }
 
 void PeerClient::Ended(Call* call, std::optional<quorum::GossipFill> fill) {
-  const AskPeer& ask = call->ask();
-  --peers_.at(ask.peer).asks;
+  const AskPeer ask = call->ask();
   PeerAnswered answered{ask.peer, ask.ask.to.pg, ask.ask.to.timeline, std::move(fill)};
-  calls_.erase(call);
+  {
+    absl::MutexLock lock(&mutex_);
+    --peers_.at(ask.peer).asks;
+    calls_.erase(call);
+  }
   answered_(std::move(answered));
 }
 
 void PeerClient::CancelAll() {
+  absl::MutexLock lock(&mutex_);
   for (const auto& [call, owner] : calls_) call->Cancel();
 }
 

@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "proto/segment.grpc.pb.h"
 #include "quorum/messages.h"
 #include "storage-node/core/node_core.h"
@@ -20,7 +22,7 @@ namespace hexad::storage_node {
 inline constexpr std::chrono::seconds kPeerDeadline{2};
 inline constexpr int kMaxAsksPerPeer = 4;
 
-// Of the loop thread alone. Connections are made when they are first needed.
+// Thread-safe. Connections are made when they are first needed.
 class PeerClient {
  public:
   // Called on the loop thread, once for each Ask, never from inside Ask.
@@ -45,10 +47,11 @@ class PeerClient {
   };
   void Ended(Call* call, std::optional<quorum::GossipFill> fill);
 
-  std::map<NodeId, Peer> peers_;
   grpc::CompletionQueue& queue_;
   const Answered answered_;
-  std::map<Call*, std::unique_ptr<Call>> calls_;
+  absl::Mutex mutex_;
+  std::map<NodeId, Peer> peers_ ABSL_GUARDED_BY(mutex_);
+  std::map<Call*, std::unique_ptr<Call>> calls_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hexad::storage_node

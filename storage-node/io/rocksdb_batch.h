@@ -8,15 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
 #include "storage-node/core/store_batch.h"
-#include "storage-node/io/rocksdb_tuning.h"
+#include "storage-node/io/rocksdb_database.h"
 
 namespace hexad::storage_node {
-
-using FamilyHandles = std::vector<rocksdb::ColumnFamilyHandle*>;  // indexed by ColumnFamily
 
 // Up to where each hot log was dropped already. Drops that all start at zero would pile up as
 // nested range tombstones, whose cost grows with their square; this lets each start where the last
@@ -27,12 +23,11 @@ using DroppedLogs = std::map<std::pair<PgId, TimelineId>, Lsn>;
 // once the batch is stored, so take them over then.
 class RocksDbBatch {
  public:
-  // `db`, `families` and `dropped` must outlive this, and not change meanwhile.
-  RocksDbBatch(rocksdb::DB* db, const FamilyHandles& families, const DroppedLogs& dropped)
-      : db_(db), families_(families), dropped_(dropped) {}
+  // `database` and `dropped` must outlive this, and not change meanwhile.
+  RocksDbBatch(const RocksDbDatabase& database, const DroppedLogs& dropped)
+      : db_(database.db()), families_(database.families()), dropped_(dropped) {}
 
-  // DATA_LOSS or UNAVAILABLE: the versions to drop could not be listed.
-  absl::Status Add(const StoreOp& op);
+  void Add(const StoreOp& op);
 
   rocksdb::WriteBatch& batch() { return batch_; }
   const std::vector<PgId>& dropped_segments() const { return dropped_segments_; }
@@ -40,17 +35,17 @@ class RocksDbBatch {
   void TakeOver(DroppedLogs& dropped) const;
 
  private:
-  absl::Status On(const PutBoxcar& put);
-  absl::Status On(const DropLog& drop);
-  absl::Status On(const PutVersion& put);
-  absl::Status On(const DropVersions& drop);
-  absl::Status On(const PutMeta& put);
-  absl::Status On(const DropMeta& drop);
-  absl::Status On(const DropSegment& drop);
+  void On(const PutBoxcar& put);
+  void On(const DropLog& drop);
+  void On(const PutVersion& put);
+  void On(const DropVersions& drop);
+  void On(const PutMeta& put);
+  void On(const DropMeta& drop);
+  void On(const DropSegment& drop);
   void DropPrefix(ColumnFamily family, std::string_view prefix);
   Lsn DroppedBelow(PgId pg, TimelineId timeline) const;
 
-  rocksdb::DB* db_;
+  rocksdb::DB& db_;
   const FamilyHandles& families_;
   const DroppedLogs& dropped_;
   rocksdb::WriteBatch batch_;

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -43,7 +42,7 @@ absl::Status OpenError(const rocksdb::Status& error, const std::string& director
     return absl::FailedPreconditionError(
         absl::StrCat(message, "; check owner, permissions and mount"));
   }
-  if (absl::StrContains(error.ToString(), "lock ")) {
+  if (error.IsIOError() && absl::StrContains(error.ToString(), "/LOCK:")) {
     return absl::FailedPreconditionError(
         absl::StrCat(message, "; another process uses it, stop that one first"));
   }
@@ -65,7 +64,7 @@ void BackgroundErrors::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
   if (!fatal_.ok()) return;
   const std::string message = absl::StrCat("RocksDB background failure ", static_cast<int>(reason),
                                            ": ", error->ToString());
-  fatal_ = IsDamage(*error) ? absl::DataLossError(message) : absl::InternalError(message);
+  fatal_ = error->IsCorruption() ? absl::DataLossError(message) : absl::InternalError(message);
 }
 
 absl::Status BackgroundErrors::fatal() const {
@@ -73,9 +72,9 @@ absl::Status BackgroundErrors::fatal() const {
   return fatal_;
 }
 
-bool BackgroundErrors::TakeNoSpace() {
+bool BackgroundErrors::no_space() const {
   absl::MutexLock lock(&mutex_);
-  return std::exchange(no_space_, false);
+  return no_space_;
 }
 
 }  // namespace hexad::storage_node

@@ -29,12 +29,17 @@ absl::Status OpenError(const rocksdb::Status& error, const std::string& director
 class BackgroundErrors : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
+  // RocksDB would poll for space and resume by itself; it must not (rocksdb_segment_store.h).
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
   const char* Name() const override { return "hexad.BackgroundErrors"; }
 
   // The first failure after which durability is unknown; OK if there was none.
   absl::Status fatal() const;
-  // Background work stopped for lack of space; DB::Resume() starts it again. Reading it clears it.
-  bool TakeNoSpace();
+  // Background work stopped for lack of space, and will not start again in this database.
+  bool no_space() const;
 
  private:
   mutable absl::Mutex mutex_;

@@ -1,4 +1,5 @@
-// The reads of RocksDbSegmentStore. None takes a lock: an iterator sees one moment of the database.
+// The reads of RocksDbSegmentStore. They do not wait for writes: an iterator sees one moment of the
+// database.
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -48,13 +49,17 @@ std::unique_ptr<rocksdb::Iterator> SeekBehindDamage(const SeekTo& seek, Lsn lsn)
 
 absl::Status RocksDbSegmentStore::ScanLog(PgId pg, TimelineId timeline, Lsn from,
                                           const BoxcarVisitor& visit) const {
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
   const std::string end = PrefixEnd(LogKey(pg, timeline, from).substr(0, kLogPrefixBytes));
   const rocksdb::Slice upper(end);
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper;
   options.fill_cache = false;  // a scan must not push out the pages
+  const RocksDbDatabase& database = *database_;
   const SeekTo seek = [&](Lsn lsn) {
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kLogFamily]));
+    std::unique_ptr<rocksdb::Iterator> it(
+        database.db().NewIterator(options, database.family(kLogFamily)));
     it->Seek(LogKey(pg, timeline, lsn));
     return it;
   };
@@ -80,11 +85,14 @@ absl::Status RocksDbSegmentStore::ScanLog(PgId pg, TimelineId timeline, Lsn from
 }
 
 absl::StatusOr<Lsn> RocksDbSegmentStore::FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const {
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
   const std::string first = LogKey(pg, timeline, Lsn::None());
   const rocksdb::Slice lower(first);
   rocksdb::ReadOptions options;
   options.iterate_lower_bound = &lower;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kLogFamily]));
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(options, database_->family(kLogFamily)));
   it->SeekForPrev(LogKey(pg, timeline, lsn));
   if (!it->status().ok()) return ReadError(it->status(), LogName(pg, timeline));
   if (!it->Valid()) return Lsn::None();
@@ -95,9 +103,12 @@ absl::StatusOr<Lsn> RocksDbSegmentStore::FloorBoxcar(PgId pg, TimelineId timelin
 
 absl::StatusOr<std::vector<PageVersion>> RocksDbSegmentStore::ReadVersions(
     PgId pg, PageNo page, const std::vector<LsnRange>& visible) const {
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
   rocksdb::ReadOptions options;
   options.prefix_same_as_start = true;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kPagesFamily]));
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(options, database_->family(kPagesFamily)));
   std::vector<PageVersion> newest_first;
   const auto damaged = [&](TimelineId timeline, const char* why) {
     return absl::StrCat("page ", page.value(), " of PG ", pg.value(), ", timeline ",
@@ -125,11 +136,14 @@ absl::StatusOr<std::vector<PageVersion>> RocksDbSegmentStore::ReadVersions(
 
 absl::Status RocksDbSegmentStore::ScanMeta(std::string_view prefix,
                                            const MetaVisitor& visit) const {
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
   const std::string end = PrefixEnd(prefix);
   const rocksdb::Slice upper(end);
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, families_[kMetaFamily]));
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(options, database_->family(kMetaFamily)));
   for (it->Seek(rocksdb::Slice(prefix.data(), prefix.size())); it->Valid(); it->Next()) {
     const std::string_view key = View(it->key());
     const auto value = OpenMeta(key, View(it->value()));

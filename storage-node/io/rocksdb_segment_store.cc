@@ -2,17 +2,30 @@
 #include "storage-node/io/rocksdb_segment_store.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
 #include "rocksdb/convenience.h"
-#include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
 #include "storage-node/io/store_directory.h"
 #include "storage-node/io/store_format.h"
-#include "storage-node/io/wal_order.h"
 
 namespace hexad::storage_node {
+namespace {
+
+constexpr uint64_t kRecoveryBytes = 4 << 20;  // a new log, MANIFEST and OPTIONS beside the tables
+
+// The largest number if it cannot be told.
+uint64_t FreeBytes(const StoreOptions& options, const std::string& directory) {
+  uint64_t bytes = std::numeric_limits<uint64_t>::max();
+  const auto& files =
+      options.file_system != nullptr ? options.file_system : rocksdb::FileSystem::Default();
+  files->GetFreeSpace(directory, rocksdb::IOOptions(), &bytes, nullptr).PermitUncheckedError();
+  return bytes;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<RocksDbSegmentStore>> RocksDbSegmentStore::Open(
     const std::string& directory, const StoreOptions& options) {
@@ -22,82 +35,19 @@ absl::StatusOr<std::unique_ptr<RocksDbSegmentStore>> RocksDbSegmentStore::Open(
   auto witness = StoreWitness::Open(directory, *state == DirectoryState::kFresh);
   if (!witness.ok()) return witness.status();
   store->witness_ = *std::move(witness);
-  if (*state == DirectoryState::kStore) {
-    if (auto status = store->CheckFiles(); !status.ok()) return status;
-  }
-  if (auto status = store->OpenDatabase(options); !status.ok()) return status;
-  if (auto status = store->CheckRecovered(); !status.ok()) return status;
+  absl::MutexLock lock(&store->write_mutex_);
+  if (auto status = store->OpenDatabase(); !status.ok()) return status;
   return store;
 }
 
-RocksDbSegmentStore::RocksDbSegmentStore(std::string directory, const StoreOptions& options)
-    : directory_(std::move(directory)),
-      reserve_bytes_(options.reserve_bytes),
-      background_errors_(std::make_shared<BackgroundErrors>()) {}
-
-RocksDbSegmentStore::~RocksDbSegmentStore() {
-  if (db_ == nullptr) return;
-  for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
-  db_.reset();  // before the witness, whose lock keeps others out until then
-}
-
-// Is everything there that RocksDB would not miss?
-absl::Status RocksDbSegmentStore::CheckFiles() const {
-  const ManifestSize expected = witness_->manifest();
-  const auto found = CurrentManifest(directory_);
-  if (absl::IsDataLoss(found.status())) {
-    return LostSyncedWrites(std::string(found.status().message()));
-  }
-  if (!found.ok()) return found.status();
-  if (found->number < expected.number) return LostSyncedWrites("CURRENT names an old MANIFEST");
-  if (found->number == expected.number && found->bytes < expected.bytes) {
-    return LostSyncedWrites(
-        absl::StrCat("its MANIFEST has ", found->bytes, " bytes, and had ", expected.bytes));
-  }
-  if (witness_->sequence() > 0 && !HoldsLog(directory_)) return LostSyncedWrites("it has no log");
+// Closes the database, if it is open, and recovers it. Nothing that was written is lost by that.
+absl::Status RocksDbSegmentStore::OpenDatabase() {
+  absl::MutexLock lock(&database_mutex_);
+  database_.reset();
+  auto opened = RocksDbDatabase::Open(directory_, options_, *witness_);
+  if (!opened.ok()) return opened.status();
+  database_ = *std::move(opened);
   return absl::OkStatus();
-}
-
-absl::Status RocksDbSegmentStore::LostSyncedWrites(const std::string& why) const {
-  return absl::DataLossError(
-      absl::StrCat("the store in ", directory_, " lost synced writes: ", why,
-                   "; move the directory away and start with an empty one, peers will fill it"));
-}
-
-absl::Status RocksDbSegmentStore::OpenDatabase(const StoreOptions& options) {
-  StoreTuning tuning = MakeTuning(options.memory_bytes);
-  tuning.db.listeners.push_back(background_errors_);
-  tuning.db.listeners.push_back(std::make_shared<ManifestListener>(
-      [witness = witness_.get()](ManifestSize synced) { witness->ManifestSynced(synced); }));
-  if (options.file_system != nullptr) {
-    env_ = rocksdb::NewCompositeEnv(options.file_system);
-    tuning.db.env = env_.get();
-  }
-  // Compactions yield the processor and the disk to the threads that acknowledge writes.
-  tuning.db.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow);
-  tuning.db.env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
-
-  WalOrder order;  // used only while the log is replayed
-  tuning.db.wal_filter = &order;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(rocksdb::DBOptions(tuning.db), directory_,
-                                                   tuning.families, &families_, &db);
-  if (!status.ok()) return OpenError(status, directory_);
-  db_.reset(db);
-  return absl::OkStatus();
-}
-
-// Does the database reach as far as the witness says? If so, what it holds is on the disk by now.
-absl::Status RocksDbSegmentStore::CheckRecovered() {
-  const uint64_t recovered = db_->GetLatestSequenceNumber();
-  if (recovered < witness_->sequence()) {
-    return LostSyncedWrites(absl::StrCat("it reaches sequence number ", recovered,
-                                         ", and had reached ", witness_->sequence(),
-                                         " (its log is cut short, damaged or missing)"));
-  }
-  const auto manifest = CurrentManifest(directory_);
-  if (!manifest.ok()) return manifest.status();
-  return witness_->Opened(recovered, manifest->number);
 }
 
 absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& batches,
@@ -105,58 +55,66 @@ absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& ba
   absl::MutexLock lock(&write_mutex_);
   if (auto status = CheckServing(); !status.ok()) return status;
   if (auto status = CheckSpace(batches); !status.ok()) return status;
-
-  RocksDbBatch translated(db_.get(), families_, dropped_logs_);
+  absl::ReaderMutexLock use(&database_mutex_);
+  INVARIANT(database_ != nullptr);
+  RocksDbBatch translated(*database_, dropped_logs_);
   for (const StoreBatch* batch : batches) {
-    for (const StoreOp& op : batch->ops) {
-      if (auto status = translated.Add(op); !status.ok()) return status;
-    }
+    for (const StoreOp& op : batch->ops) translated.Add(op);
   }
-  rocksdb::WriteOptions options;
-  // Whole files are dropped below, which no power cut takes back: then the drop must be durable.
-  options.sync = durability == Durability::kSynced || !translated.dropped_segments().empty();
-  const rocksdb::Status written = db_->Write(options, &translated.batch());
-  if (!written.ok()) return WriteFailed(written);
-  translated.TakeOver(dropped_logs_);
-  if (options.sync) {
-    const absl::Status noted = witness_->Advance(db_->GetLatestSequenceNumber());
-    // Without space for the witness (a copy-on-write file system) it stays behind: weaker, not
-    // wrong.
-    if (!noted.ok() && !absl::IsResourceExhausted(noted)) return Stop(noted);
-  }
+  // With a segment, whole files are deleted, which no power cut takes back: its drop must be
+  // durable.
+  const bool sync = durability == Durability::kSynced || !translated.dropped_segments().empty();
+  if (auto status = WriteToDatabase(translated, sync); !status.ok()) return status;
   for (PgId pg : translated.dropped_segments()) DeleteFilesOf(pg);
   return absl::OkStatus();
 }
 
+absl::Status RocksDbSegmentStore::WriteToDatabase(RocksDbBatch& batch, bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const rocksdb::Status written = database_->db().Write(options, &batch.batch());
+  if (!written.ok()) return WriteFailed(written);
+  batch.TakeOver(dropped_logs_);
+  if (!sync) return absl::OkStatus();
+  const absl::Status noted = witness_->Advance(database_->db().GetLatestSequenceNumber());
+  // Without space for the witness (a copy-on-write file system) it stays behind: weaker, not wrong.
+  return noted.ok() || absl::IsResourceExhausted(noted) ? absl::OkStatus() : Stop(noted);
+}
+
 absl::Status RocksDbSegmentStore::CheckServing() {
-  if (stopped_.ok()) {
-    if (absl::Status fatal = background_errors_->fatal(); !fatal.ok()) return Stop(fatal);
-    return absl::OkStatus();
+  if (!stopped_.ok()) {
+    return absl::InternalError(absl::StrCat(
+        "the store in ", directory_,
+        " takes no writes since an earlier one failed: ", std::string(stopped_.message())));
   }
-  return absl::InternalError(
-      absl::StrCat("the store in ", directory_,
-                   " takes no writes since an earlier one failed: ", stopped_.message()));
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return absl::OkStatus();  // CheckSpace opens it
+  no_space_ |= database_->background_errors().no_space();
+  const absl::Status fatal = database_->background_errors().fatal();
+  return fatal.ok() ? fatal : Stop(fatal);
 }
 
 absl::Status RocksDbSegmentStore::CheckSpace(const std::vector<const StoreBatch*>& batches) {
-  uint64_t reserve = 0;
+  uint64_t needed = 0;
   for (const StoreBatch* batch : batches) {
     for (const StoreOp& op : batch->ops) {
-      if (std::holds_alternative<PutBoxcar>(op)) reserve = reserve_bytes_;
-      if (std::holds_alternative<PutVersion>(op)) reserve = std::max(reserve, reserve_bytes_ / 2);
+      if (std::holds_alternative<PutBoxcar>(op)) needed = options_.reserve_bytes;
+      if (std::holds_alternative<PutVersion>(op)) {
+        needed = std::max(needed, options_.reserve_bytes / 2);
+      }
     }
   }
-  const uint64_t free_bytes = reserve == 0 ? 0 : FreeBytes(directory_);
-  if (free_bytes < reserve) {
+  // Recovery writes what the logs hold into tables.
+  if (no_space_) needed = std::max(needed, LogBytes(directory_).bytes + kRecoveryBytes);
+  if (needed == 0) return absl::OkStatus();
+  if (const uint64_t free_bytes = FreeBytes(options_, directory_); free_bytes < needed) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        directory_, " has ", free_bytes, " bytes free, fewer than the reserve of ", reserve));
+        directory_, " has ", free_bytes, " bytes free, this write needs at least ", needed));
   }
-  // RocksDB met a full disk: it must flush what it holds, and start a new log, before it goes on.
-  no_space_ |= background_errors_->TakeNoSpace();
   if (!no_space_) return absl::OkStatus();
-  const rocksdb::Status resumed = db_->Resume();
-  if (!resumed.ok()) return WriteFailed(resumed);
-  background_errors_->TakeNoSpace();
+  const absl::Status opened = OpenDatabase();
+  if (absl::IsResourceExhausted(opened)) return opened;
+  if (!opened.ok()) return Stop(opened);
   no_space_ = false;
   return absl::OkStatus();
 }
@@ -177,6 +135,11 @@ absl::Status RocksDbSegmentStore::Stop(absl::Status reason) {
   return reason;
 }
 
+absl::Status RocksDbSegmentStore::Closed() const {
+  return absl::UnavailableError(
+      absl::StrCat("the store in ", directory_, " waits for free space to recover its database"));
+}
+
 // Gives the space back at once; the range tombstones of the drop hide what shares a file with
 // others. A failure only delays that until compaction, so it is not one.
 void RocksDbSegmentStore::DeleteFilesOf(PgId pg) {
@@ -185,7 +148,8 @@ void RocksDbSegmentStore::DeleteFilesOf(PgId pg) {
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
   for (const ColumnFamily family : {kLogFamily, kPagesFamily}) {
-    rocksdb::DeleteFilesInRange(db_.get(), families_[family], &first, end.empty() ? nullptr : &last,
+    rocksdb::DeleteFilesInRange(&database_->db(), database_->family(family), &first,
+                                end.empty() ? nullptr : &last,
                                 /*include_end=*/false)
         .PermitUncheckedError();
   }
@@ -193,7 +157,11 @@ void RocksDbSegmentStore::DeleteFilesOf(PgId pg) {
 
 absl::Status RocksDbSegmentStore::Flush() {
   absl::MutexLock lock(&write_mutex_);
-  const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), families_);
+  if (auto status = CheckServing(); !status.ok()) return status;
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
+  const rocksdb::Status status =
+      database_->db().Flush(rocksdb::FlushOptions(), database_->families());
   return status.ok() ? absl::OkStatus() : WriteFailed(status);
 }
 

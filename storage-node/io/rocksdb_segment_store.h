@@ -28,6 +28,7 @@
 //                          StoreOptions::reserve_bytes of free space boxcars are refused, below
 //                          half of it page versions too, so that promises (meta) and drops still
 //                          find room: a full node can be fenced, and can coalesce itself free.
+//                          (Between the two a visitor of a scan must not call Write.)
 //   anything else          durability is unknown: this Write and all later ones fail, and the
 //   witness
 //                          keeps the directory from being opened again. Reads go on.
@@ -41,23 +42,11 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "storage-node/io/rocksdb_batch.h"
-#include "storage-node/io/rocksdb_errors.h"
+#include "storage-node/io/rocksdb_database.h"
 #include "storage-node/io/segment_store.h"
 #include "storage-node/io/store_witness.h"
 
-namespace rocksdb {
-class Env;
-class FileSystem;
-}  // namespace rocksdb
-
 namespace hexad::storage_node {
-
-struct StoreOptions {
-  size_t memory_bytes = 96 << 20;     // block cache and memtables: see rocksdb_tuning.h
-  uint64_t reserve_bytes = 64 << 20;  // free space kept for meta and drops
-  // None: the machine's. Tests plant faults here.
-  std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;
-};
 
 class RocksDbSegmentStore : public SegmentStore {
  public:
@@ -66,7 +55,6 @@ class RocksDbSegmentStore : public SegmentStore {
   // else; nothing was touched. DATA_LOSS: see above. RESOURCE_EXHAUSTED: the disk is full.
   static absl::StatusOr<std::unique_ptr<RocksDbSegmentStore>> Open(const std::string& directory,
                                                                    const StoreOptions& options);
-  ~RocksDbSegmentStore() override;
 
   absl::Status Write(const std::vector<const StoreBatch*>& batches, Durability durability) override;
   absl::Status ScanLog(PgId pg, TimelineId timeline, Lsn from,
@@ -81,31 +69,34 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status Flush();
 
  private:
-  RocksDbSegmentStore(std::string directory, const StoreOptions& options);
-  absl::Status CheckFiles() const;
-  absl::Status LostSyncedWrites(const std::string& why) const;
-  absl::Status OpenDatabase(const StoreOptions& options);
-  absl::Status CheckRecovered();
+  RocksDbSegmentStore(std::string directory, const StoreOptions& options)
+      : directory_(std::move(directory)), options_(options) {}
+  absl::Status OpenDatabase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_)
+      ABSL_LOCKS_EXCLUDED(database_mutex_);
   absl::Status CheckServing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status CheckSpace(const std::vector<const StoreBatch*>& batches)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status WriteToDatabase(RocksDbBatch& batch, bool sync)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
   absl::Status WriteFailed(const rocksdb::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Stop(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  void DeleteFilesOf(PgId pg);
+  void DeleteFilesOf(PgId pg) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
+  absl::Status Closed() const;
 
   const std::string directory_;
-  const uint64_t reserve_bytes_;
-  std::unique_ptr<rocksdb::Env> env_;  // only with StoreOptions::file_system
-  std::shared_ptr<BackgroundErrors> background_errors_;
+  const StoreOptions options_;
   std::unique_ptr<StoreWitness> witness_;
-  std::unique_ptr<rocksdb::DB> db_;
-  FamilyHandles families_;
 
-  absl::Mutex write_mutex_;  // one Write at a time; reads take no lock
+  absl::Mutex write_mutex_;  // one Write at a time
   absl::Status stopped_ ABSL_GUARDED_BY(write_mutex_);
-  bool no_space_ ABSL_GUARDED_BY(write_mutex_) = false;  // RocksDB waits for Resume()
+  bool no_space_ ABSL_GUARDED_BY(write_mutex_) = false;  // the database must be opened afresh
   DroppedLogs dropped_logs_ ABSL_GUARDED_BY(write_mutex_);
+
+  // Held shared by everything that uses the database, exclusively by a Write that opens it afresh.
+  // Nothing only between a failed and the next such opening.
+  mutable absl::Mutex database_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
+  std::unique_ptr<RocksDbDatabase> database_ ABSL_GUARDED_BY(database_mutex_);
 };
 
 }  // namespace hexad::storage_node

@@ -3,6 +3,7 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -59,7 +60,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Listen(const RpcServerOpti
   return server;
 }
 
-bool RpcServer::Drain(std::chrono::system_clock::time_point deadline, int max_events) {
+bool RpcServer::Drain(Duration wait, int max_events) {
+  const gpr_timespec deadline =
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(wait.nanos(), GPR_TIMESPAN));
   void* tag = nullptr;
   bool ok = false;
   auto status = queue_->AsyncNext(&tag, &ok, deadline);
@@ -107,7 +110,8 @@ void RpcServer::StartStream(std::unique_ptr<IncomingCall> call) {
     absl::MutexLock lock(&mutex_);
     if (streams_.size() < static_cast<size_t>(options_.max_streams)) {
       const ConnId id(++last_conn_);
-      stream = std::make_shared<LogStream>(id, std::move(call), *this);
+      LogStream::Owner& owner = *this;
+      stream = std::make_shared<LogStream>(id, std::move(call), owner);
       streams_.emplace(id, stream);
     }
   }

@@ -11,7 +11,6 @@
 #include <grpcpp/server.h>
 
 #include <atomic>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -21,6 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "quorum/base/instant.h"
 #include "storage-node/core/node_core.h"
 #include "storage-node/io/completion.h"
 #include "storage-node/io/incoming_call.h"
@@ -61,9 +61,9 @@ class RpcServer : private LogStream::Owner {
   // For operations of the loop thread's own, whose tags are Completions.
   grpc::CompletionQueue& queue() { return *queue_; }
 
-  // Loop thread: waits until something happens or `deadline`, then handles up to `max_events` that
-  // are ready. False once the server has shut down and nothing is left.
-  bool Drain(std::chrono::system_clock::time_point deadline, int max_events);
+  // Loop thread: waits until something happens, at most `wait`, then handles up to `max_events`
+  // that are ready. False once the server has shut down and nothing is left.
+  bool Drain(Duration wait, int max_events);
 
   // Any thread: an answer for a stream's outbox (dropped if the stream is gone), and sending them.
   void Queue(ConnId conn, quorum::SegmentAnswer answer);

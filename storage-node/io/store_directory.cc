@@ -1,11 +1,8 @@
 #include "storage-node/io/store_directory.h"
 
-#include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <limits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -48,6 +45,17 @@ Contents List(const std::string& directory, std::error_code& error) {
   return contents;
 }
 
+// Calls visit(entry, bytes) for each file. Files come and go meanwhile: those are left out.
+template <class Visit>
+void ForEachFile(const std::string& directory, const Visit& visit) {
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    const uint64_t bytes = it->file_size(gone);
+    if (!gone) visit(*it, bytes);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory) {
@@ -74,26 +82,20 @@ absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory) {
       "empty one, peers will fill it"));
 }
 
-bool HoldsLog(const std::string& directory) {
-  std::error_code error;
-  return List(directory, error).log;
+LogFiles LogBytes(const std::string& directory) {
+  LogFiles logs;
+  ForEachFile(directory, [&](const fs::directory_entry& entry, uint64_t bytes) {
+    if (entry.path().extension() != ".log") return;
+    ++logs.files;
+    logs.bytes += bytes;
+  });
+  return logs;
 }
 
 uint64_t DirectoryBytes(const std::string& directory) {
-  uint64_t bytes = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    std::error_code gone;  // files come and go meanwhile
-    const uint64_t size = it->file_size(gone);
-    if (!gone) bytes += size;
-  }
-  return bytes;
-}
-
-uint64_t FreeBytes(const std::string& directory) {
-  struct statvfs info {};
-  if (statvfs(directory.c_str(), &info) != 0) return std::numeric_limits<uint64_t>::max();
-  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  uint64_t sum = 0;
+  ForEachFile(directory, [&](const fs::directory_entry&, uint64_t bytes) { sum += bytes; });
+  return sum;
 }
 
 }  // namespace hexad::storage_node

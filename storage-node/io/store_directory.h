@@ -16,13 +16,14 @@ enum class DirectoryState {
 // used, and is left as it is. DATA_LOSS: a store that lost its CURRENT file.
 absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory);
 
-// Whether there is a log (WAL) of RocksDB in it. A store that was opened once always has one.
-bool HoldsLog(const std::string& directory);
+// The logs (WAL) of RocksDB in it. A store that was opened once always has one.
+struct LogFiles {
+  int files = 0;
+  uint64_t bytes = 0;
+};
+LogFiles LogBytes(const std::string& directory);
 
 // Bytes of the files in it; 0 if it cannot be read.
 uint64_t DirectoryBytes(const std::string& directory);
-
-// Bytes that an ordinary user can still write to its file system; the largest number if unknown.
-uint64_t FreeBytes(const std::string& directory);
 
 }  // namespace hexad::storage_node
