@@ -259,7 +259,9 @@ void PgLane::OnRefused(int index, const Refused& refused, LaneTurn& turn) {
     case RefusalReason::kUnknownSegment:
       if (member.state == State::kCreating) return;
       // Creating it anew is safe only where nothing was: this disk (the admitted one) has lost it.
-      if (!member.scl.IsNone()) return Distrust(index, "lost a segment that it had acknowledged");
+      if (member.begun_once || !member.scl.IsNone()) {
+        return Distrust(index, "lost a segment that it had begun");
+      }
       member.Stop();
       member.state = State::kCreating;
       members_changed_ = true;

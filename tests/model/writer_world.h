@@ -226,8 +226,9 @@ class WriterWorld {
       for (const quorum::Member& member : memberships.at(pg_index).members) {
         whole += SegmentAt(member.node.value(), pg_index).scl() >= tail ? 1 : 0;
       }
-      EXPECT_GE(whole, 4) << "VDL " << vdl << ", but PG " << pg_index << " is whole up to " << tail
-                          << " on " << whole << " segments";
+      EXPECT_GE(whole, static_cast<int>(memberships.at(pg_index).write))
+          << "VDL " << vdl << ", but PG " << pg_index << " is whole up to " << tail << " on "
+          << whole << " segments";
     }
   }
 

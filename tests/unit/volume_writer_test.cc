@@ -60,6 +60,17 @@ TEST(VolumeWriter, FirstRecordOfATimelineLinksToNothing) {
   EXPECT_EQ(world.writer.vdl(), Lsn(2));
 }
 
+TEST(VolumeWriter, OneNodeIsAVolumeToo) {
+  WriterStart start = StartOf(1);
+  start.manifest.pgs[0].members.resize(1);
+  start.manifest.pgs[0].write = 1;
+  WriterWorld world({}, start);
+  world.BeginAll();
+  EXPECT_THAT(Boxcars(world.Touch({1})), SizeIs(1));
+  world.DeliverAll();
+  EXPECT_EQ(world.writer.vdl(), Lsn(1901));
+}
+
 TEST(VolumeWriter, SixSendsShareOneEncoding) {
   WriterWorld world;
   world.BeginAll();

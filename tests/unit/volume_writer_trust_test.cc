@@ -162,6 +162,20 @@ TEST(WriterTrust, SegmentThatLostWhatItAcknowledgedIsNotCreatedAnew) {
   EXPECT_FALSE(StateOf(world, 0).trusted);
 }
 
+TEST(WriterTrust, EmptySegmentThatWasBegunAndIsUnknownNowHasLostItsPromise) {
+  WriterStart start = model::StartOf(1);
+  start.vdl = Lsn::None();
+  start.first_lsn = Lsn(2);
+  start.pg_paths[0] =
+      PgPath::Root(model::kTimeline).Fork(model::kEpoch, Lsn::None(), Lsn(2), Lsn::None());
+  WriterWorld world({}, start);
+  world.BeginAll();
+  world.nodes["n1"].segments.at(world.memberships[0].pg) = model::FakeSegment();
+  world.Up("n1");
+  EXPECT_THAT(Sent<CreateSegment>(world.Deliver("n1")), IsEmpty());
+  EXPECT_FALSE(StateOf(world, 0).trusted);
+}
+
 // ---- refusals
 
 TEST(WriterTrust, FullDiskIsTriedWithOneBoxcarUntilThereIsRoom) {
