@@ -55,6 +55,11 @@ prometheus::Gauge& MetricsServer::Gauge(const std::string& name, const std::stri
   return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add(labels);
 }
 
+prometheus::Family<prometheus::Gauge>& MetricsServer::GaugeFamily(const std::string& name,
+                                                                  const std::string& help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_);
+}
+
 prometheus::Histogram& MetricsServer::Histogram(const std::string& name, const std::string& help,
                                                 const std::vector<double>& bounds,
                                                 const Labels& labels) {

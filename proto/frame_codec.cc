@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/slice.h>
 
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -49,14 +50,21 @@ grpc::Slice Share(const BytesRef& bytes) {
       [](void* ref) { delete static_cast<BytesRef*>(ref); }, owner);
 }
 
+// One run of bytes of our own. Boxcars are kept for long (the hot log), so they must not pin gRPC's
+// receive buffers, which are larger than what lies in them and count against its memory quota.
 BytesRef Flatten(const grpc::ByteBuffer& frame) {
-  auto slice = std::make_shared<grpc::Slice>();
-  if (!frame.Valid()) return {};
-  if (!frame.TrySingleSlice(slice.get()).ok() && !frame.DumpToSingleSlice(slice.get()).ok()) {
-    return {};
+  std::vector<grpc::Slice> slices;
+  if (!frame.Valid() || !frame.Dump(&slices).ok()) return {};
+  const size_t size = frame.Length();
+  std::shared_ptr<char[]> bytes(new char[size]);
+  size_t at = 0;
+  for (const grpc::Slice& slice : slices) {
+    std::memcpy(bytes.get() + at, slice.begin(), slice.size());
+    at += slice.size();
   }
-  std::string_view view(reinterpret_cast<const char*>(slice->begin()), slice->size());
-  return BytesRef(std::move(slice), view);
+  INVARIANT(at == size);
+  std::string_view view(bytes.get(), size);
+  return BytesRef(std::move(bytes), view);
 }
 
 void AppendEnvelope(const Envelope& to, std::string& out) {

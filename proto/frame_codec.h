@@ -5,7 +5,8 @@
 //
 //   encode   [heads of requests][boxcar A][heads][boxcar B]...   slices of one ByteBuffer; the six
 //            streams share the boxcars' bytes, each has its own few bytes of heads
-//   decode   the frame as one run of bytes; each boxcar is a view into it that keeps it alive
+//   decode   the frame is copied once, out of gRPC's buffers into one run of bytes; each boxcar is
+//            a view into it that keeps it alive
 //
 // The bytes are exactly those of the generated WriterFrame and NodeFrame: tests/unit/codec_test
 // compares. Anything that does not look like the encoder's own Append goes to the generated parser.

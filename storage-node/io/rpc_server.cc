@@ -48,11 +48,6 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Listen(const RpcServerOpti
   server->queue_ = builder.AddCompletionQueue();
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
-    server->queue_->Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (server->queue_->Next(&tag, &ok)) {
-    }
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", options.listen, "; is the port in use?"));
   }

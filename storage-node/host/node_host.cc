@@ -1,0 +1,35 @@
+#include "storage-node/host/node_host.h"
+
+#include <sys/resource.h>
+
+#include <utility>
+
+#include "storage-node/host/running_node.h"
+
+namespace hexad::storage_node {
+
+absl::StatusOr<std::unique_ptr<NodeHost>> NodeHost::Start(const NodeHostOptions& options) {
+  auto store = RocksDbSegmentStore::Open(options.data_dir, options.store);
+  if (!store.ok()) return store.status();
+  return StartOn(options, *std::move(store));
+}
+
+absl::StatusOr<std::unique_ptr<NodeHost>> NodeHost::StartOn(const NodeHostOptions& options,
+                                                            std::unique_ptr<SegmentStore> store) {
+  auto metrics = metrics::MetricsServer::Start(options.metrics_address);
+  if (!metrics.ok()) return metrics.status();
+  auto node = std::make_unique<RunningNode>(options, std::move(store), *std::move(metrics));
+  if (auto status = node->Load(); !status.ok()) return status;
+  if (auto status = node->Serve(); !status.ok()) return status;
+  return node;
+}
+
+uint64_t RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+}  // namespace hexad::storage_node

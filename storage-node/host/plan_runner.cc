@@ -1,0 +1,124 @@
+#include "storage-node/host/plan_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage-node/core/page_builder.h"
+
+namespace hexad::storage_node {
+namespace {
+
+// Does the boxcar hold a record in [first, last]? It may skip that interval altogether.
+bool HoldsAny(const quorum::Boxcar& boxcar, Lsn first, Lsn last) {
+  quorum::RecordCursor cursor(boxcar);
+  quorum::RecordView record;
+  while (cursor.Next(record)) {
+    if (record.lsn > last) return false;
+    if (record.lsn >= first) return true;
+  }
+  return false;
+}
+
+class LogRunner {
+ public:
+  LogRunner(const SegmentStore& store, const LogPlan& plan) : store_(store), plan_(plan) {}
+
+  absl::StatusOr<LogRun> Run() && {
+    for (const quorum::PathStep& step : plan_.path.path.steps()) {
+      const Lsn first = std::max(step.first_lsn, plan_.after.Next());
+      const Lsn last = std::min(step.last_lsn, plan_.up_to);
+      if (first > last) continue;
+      if (auto status = Scan(step.timeline, first, last); !status.ok()) return status;
+      if (run_.more) break;
+    }
+    return std::move(run_);
+  }
+
+ private:
+  absl::Status Scan(TimelineId timeline, Lsn first, Lsn last) {
+    const PgId pg = plan_.envelope.pg;
+    const auto floor = store_.FloorBoxcar(pg, timeline, first);
+    if (!floor.ok()) return floor.status();
+    const Lsn from = floor->IsNone() ? first : *floor;
+    const auto visit = [&](Lsn first_lsn, BytesRef bytes) {
+      return first_lsn <= last && Take(std::move(bytes), first, last);
+    };
+    const auto status = store_.ScanLog(pg, timeline, from, visit);
+    if (status.code() == absl::StatusCode::kDataLoss) {
+      ++run_.damaged;  // the scan has gone on behind it
+      return absl::OkStatus();
+    }
+    return status;
+  }
+
+  // False once the run is full.
+  bool Take(BytesRef bytes, Lsn first, Lsn last) {
+    const auto boxcar = quorum::DecodeBoxcar(std::move(bytes));
+    if (!boxcar.ok()) {
+      ++run_.damaged;
+      return true;
+    }
+    if (!HoldsAny(*boxcar, first, last)) return true;
+    if (!run_.boxcars.empty() && bytes_ + boxcar->size() > quorum::kMaxLogPartBytes) {
+      run_.more = true;
+      return false;
+    }
+    bytes_ += boxcar->size();
+    run_.boxcars.push_back(boxcar->bytes);
+    return true;
+  }
+
+  const SegmentStore& store_;
+  const LogPlan& plan_;
+  LogRun run_;
+  size_t bytes_ = 0;
+};
+
+uint64_t BytesOf(const StoreBatch& batch, size_t from) {
+  uint64_t bytes = 0;
+  for (size_t i = from; i < batch.ops.size(); ++i) {
+    if (const auto* put = std::get_if<PutVersion>(&batch.ops[i])) bytes += put->bytes.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<quorum::PageRead> RunRead(const SegmentStore& store, const ReadPlan& plan) {
+  const auto versions = store.ReadVersions(plan.envelope.pg, plan.page, plan.visible);
+  if (!versions.ok()) return versions.status();
+  return BuildPage(plan, *versions);
+}
+
+absl::StatusOr<LogRun> RunLog(const SegmentStore& store, const LogPlan& plan) {
+  return LogRunner(store, plan).Run();
+}
+
+absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan) {
+  CoalesceRun run;
+  uint64_t gathered = 0;
+  StoreBatch batch = plan.start;
+  const auto write = [&]() -> absl::Status {
+    run.bytes += std::exchange(gathered, 0);
+    auto status = store.Write({&batch}, Durability::kOrdered);
+    batch.ops.clear();
+    return status;
+  };
+  for (const PageWork& work : GroupByPage(plan)) {
+    const auto versions = store.ReadVersions(plan.pg, work.page, plan.visible);
+    if (!versions.ok() && !absl::IsDataLoss(versions.status())) return versions.status();
+    const size_t from = batch.ops.size();
+    if (auto status = CoalescePage(plan, work, versions, batch); !status.ok()) {
+      ++run.damaged_pages;
+      run.damage = std::move(status);
+    }
+    gathered += BytesOf(batch, from);
+    if (gathered < kCoalesceWriteBytes) continue;
+    if (auto status = write(); !status.ok()) return status;
+  }
+  batch.ops.insert(batch.ops.end(), plan.finish.ops.begin(), plan.finish.ops.end());
+  if (auto status = write(); !status.ok()) return status;
+  return run;
+}
+
+}  // namespace hexad::storage_node

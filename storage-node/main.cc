@@ -1,0 +1,124 @@
+// hexad-storage-node: one storage node. docs/operations.md describes running it.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+#include "storage-node/host/node_host.h"
+#include "topology/topology.h"
+
+namespace {
+
+using hexad::storage_node::NodeHost;
+using hexad::storage_node::NodeHostOptions;
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr uint64_t kFewFiles = 4096;
+
+struct Flags {
+  std::string id;
+  std::string az;
+  std::string listen;
+  std::string data;
+  std::string cluster;
+  std::string metrics;
+  std::string log_level = "info";
+};
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", HEXAD_VERSION);
+  app.add_option("--id", flags.id, "this node's id in the cluster file")->required();
+  app.add_option("--data", flags.data, "folder of this node's data; made if it does not exist")
+      ->required();
+  app.add_option("--cluster", flags.cluster, "cluster file: every node's id, az and address")
+      ->required();
+  app.add_option("--az", flags.az, "availability zone (default: as in the cluster file)");
+  app.add_option("--listen", flags.listen, "host:port (default: as in the cluster file)");
+  app.add_option("--metrics", flags.metrics, "host:port for Prometheus (default: none)");
+  app.add_option("--log-level", flags.log_level, "debug, info, warn, error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+}
+
+int Fail(int code, const absl::Status& status) {
+  std::fprintf(stderr, "hexad-storage-node: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+absl::StatusOr<NodeHostOptions> OptionsFrom(const Flags& flags) {
+  auto topology = hexad::topology::LoadTopology(flags.cluster);
+  if (!topology.ok()) return topology.status();
+  const auto* self = topology->Find(hexad::NodeId(flags.id));
+  if (self == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--id ", flags.id, " is not in ", flags.cluster, "; add a [[node]] for it"));
+  }
+  if (!flags.az.empty() && flags.az != self->az.value()) {
+    return absl::InvalidArgumentError(absl::StrCat("--az ", flags.az, " contradicts ",
+                                                   flags.cluster, ", where ", flags.id,
+                                                   " is in AZ ", self->az.value()));
+  }
+  NodeHostOptions options;
+  options.node = self->id;
+  options.az = self->az;
+  options.listen = flags.listen.empty() ? self->address : flags.listen;
+  options.data_dir = flags.data;
+  options.metrics_address = flags.metrics;
+  options.cluster = topology->nodes;
+  for (const auto& [what, address] :
+       {std::pair("--listen", options.listen), std::pair("--metrics", options.metrics_address)}) {
+    if (address.empty()) continue;
+    if (auto status = hexad::topology::CheckAddress(what, address); !status.ok()) return status;
+  }
+  return options;
+}
+
+int Run(const NodeHostOptions& options) {
+  // Before any thread exists, so that every thread leaves the two signals to sigwait below.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  if (const uint64_t files = hexad::storage_node::RaiseFileLimit(); files < kFewFiles) {
+    spdlog::warn("only {} open files are allowed; raise the limit (ulimit -n) to {} or more", files,
+                 kFewFiles);
+  }
+  auto node = NodeHost::Start(options);
+  if (!node.ok()) return Fail(kExitFailed, node.status());
+  spdlog::info("{} (AZ {}) serves on {}, data in {}, incarnation {:x}", options.node.value(),
+               options.az.value(), options.listen, options.data_dir,
+               (*node)->incarnation().value());
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("{} stops on signal {}", options.node.value(), signal);
+  (*node)->Stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // this program says what is wrong itself
+  CLI::App app("One storage node of a Hexad cluster.");
+  Flags flags;
+  Declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("hexad"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  spdlog::set_level(spdlog::level::from_str(flags.log_level));
+  const auto options = OptionsFrom(flags);
+  if (!options.ok()) return Fail(kExitUsage, options.status());
+  return Run(*options);
+}
