@@ -37,6 +37,15 @@ void Histogram::Merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
+Histogram Histogram::Since(const Histogram& earlier) const {
+  INVARIANT(earlier.count_ <= count_);
+  Histogram since = *this;
+  for (size_t i = 0; i < buckets_.size(); ++i) since.buckets_[i] -= earlier.buckets_[i];
+  since.count_ -= earlier.count_;
+  since.sum_ -= earlier.sum_;
+  return since;
+}
+
 uint64_t Histogram::Percentile(uint64_t per_ten_thousand) const {
   INVARIANT(per_ten_thousand <= 10'000);
   if (count_ == 0) return 0;

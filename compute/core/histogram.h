@@ -15,6 +15,8 @@ class Histogram {
  public:
   void Add(uint64_t value);
   void Merge(const Histogram& other);
+  // What was added since `earlier`, a copy of this one. max() stays what it is now.
+  Histogram Since(const Histogram& earlier) const;
 
   uint64_t count() const { return count_; }
   uint64_t sum() const { return sum_; }
