@@ -16,6 +16,26 @@ namespace {
 
 constexpr uint64_t kRecoveryBytes = 4 << 20;  // a new log, MANIFEST and OPTIONS beside the tables
 
+template <class Op>
+bool Holds(const std::vector<const StoreBatch*>& batches) {
+  for (const StoreBatch* batch : batches) {
+    for (const StoreOp& op : batch->ops) {
+      if (std::holds_alternative<Op>(op)) return true;
+    }
+  }
+  return false;
+}
+
+// How much space must be free for this write to be taken: see StoreOptions::reserve_bytes.
+uint64_t ReserveFor(const std::vector<const StoreBatch*>& batches, uint64_t reserve_bytes) {
+  if (Holds<PutBoxcar>(batches)) return reserve_bytes;
+  return Holds<PutVersion>(batches) ? reserve_bytes / 2 : 0;
+}
+
+bool Grows(const std::vector<const StoreBatch*>& batches) {
+  return Holds<PutBoxcar>(batches) || Holds<PutVersion>(batches);
+}
+
 // The largest number if it cannot be told.
 uint64_t FreeBytes(const StoreOptions& options, const std::string& directory) {
   uint64_t bytes = std::numeric_limits<uint64_t>::max();
@@ -72,6 +92,7 @@ absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& ba
 absl::Status RocksDbSegmentStore::WriteToDatabase(RocksDbBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
+  options.no_slowdown = space_ != Space::kThere;  // it might wait for ever for a flush
   const rocksdb::Status written = database_->db().Write(options, &batch.batch());
   if (!written.ok()) return WriteFailed(written);
   batch.TakeOver(dropped_logs_);
@@ -89,40 +110,43 @@ absl::Status RocksDbSegmentStore::CheckServing() {
   }
   absl::ReaderMutexLock use(&database_mutex_);
   if (database_ == nullptr) return absl::OkStatus();  // CheckSpace opens it
-  no_space_ |= database_->background_errors().no_space();
+  if (space_ == Space::kThere && database_->background_errors().no_space()) {
+    space_ = Space::kShortInBackground;
+  }
   const absl::Status fatal = database_->background_errors().fatal();
   return fatal.ok() ? fatal : Stop(fatal);
 }
 
 absl::Status RocksDbSegmentStore::CheckSpace(const std::vector<const StoreBatch*>& batches) {
-  uint64_t needed = 0;
-  for (const StoreBatch* batch : batches) {
-    for (const StoreOp& op : batch->ops) {
-      if (std::holds_alternative<PutBoxcar>(op)) needed = options_.reserve_bytes;
-      if (std::holds_alternative<PutVersion>(op)) {
-        needed = std::max(needed, options_.reserve_bytes / 2);
-      }
-    }
+  const uint64_t free_bytes = FreeBytes(options_, directory_);
+  const uint64_t reserve = ReserveFor(batches, options_.reserve_bytes);
+  if (free_bytes < reserve) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(directory_, " has ", free_bytes, " bytes free, the reserve is ", reserve));
   }
+  if (space_ == Space::kThere) return absl::OkStatus();
   // Recovery writes what the logs hold into tables.
-  if (no_space_) needed = std::max(needed, LogBytes(directory_).bytes + kRecoveryBytes);
-  if (needed == 0) return absl::OkStatus();
-  if (const uint64_t free_bytes = FreeBytes(options_, directory_); free_bytes < needed) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        directory_, " has ", free_bytes, " bytes free, this write needs at least ", needed));
+  const uint64_t recovery = LogBytes(directory_).bytes + kRecoveryBytes;
+  if (free_bytes < recovery) {
+    if (!Grows(batches) && space_ == Space::kShortInBackground) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat(directory_, " has ", free_bytes,
+                                                     " bytes free, and needs ", recovery,
+                                                     " to recover from "
+                                                     "a full disk"));
   }
-  if (!no_space_) return absl::OkStatus();
   const absl::Status opened = OpenDatabase();
   if (absl::IsResourceExhausted(opened)) return opened;
   if (!opened.ok()) return Stop(opened);
-  no_space_ = false;
+  space_ = Space::kThere;
   return absl::OkStatus();
 }
 
 absl::Status RocksDbSegmentStore::WriteFailed(const rocksdb::Status& error) {
   const std::string message = absl::StrCat("write to ", directory_, ": ", error.ToString());
+  if (error.IsIncomplete())
+    return absl::ResourceExhaustedError(message);  // it would have had to wait
   if (IsCleanNoSpace(error)) {
-    no_space_ = true;
+    space_ = Space::kShortInLog;
     return absl::ResourceExhaustedError(message);
   }
   return Stop(error.IsCorruption() ? absl::DataLossError(message) : absl::InternalError(message));

@@ -69,6 +69,15 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status Flush();
 
  private:
+  enum class Space : uint8_t {
+    kThere,
+    // Flush or compaction met a full disk and rests until the database is opened afresh. Small writes
+    // go on as long as memtables have room.
+    kShortInBackground,
+    // A write met it: RocksDB 7.8 must not be given another one before that.
+    kShortInLog,
+  };
+
   RocksDbSegmentStore(std::string directory, const StoreOptions& options)
       : directory_(std::move(directory)), options_(options) {}
   absl::Status OpenDatabase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_)
@@ -90,7 +99,7 @@ class RocksDbSegmentStore : public SegmentStore {
 
   absl::Mutex write_mutex_;  // one Write at a time
   absl::Status stopped_ ABSL_GUARDED_BY(write_mutex_);
-  bool no_space_ ABSL_GUARDED_BY(write_mutex_) = false;  // the database must be opened afresh
+  Space space_ ABSL_GUARDED_BY(write_mutex_) = Space::kThere;
   DroppedLogs dropped_logs_ ABSL_GUARDED_BY(write_mutex_);
 
   // Held shared by everything that uses the database, exclusively by a Write that opens it afresh.

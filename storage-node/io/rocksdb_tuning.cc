@@ -1,6 +1,10 @@
 #include "storage-node/io/rocksdb_tuning.h"
 
+#include <algorithm>
+#include <cstdarg>
+
 #include "rocksdb/cache.h"
+#include "rocksdb/env.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
@@ -12,6 +16,14 @@ namespace {
 
 constexpr size_t kKiB = 1024;
 constexpr size_t kMiB = 1024 * kKiB;
+
+// RocksDB's diary (its file LOG) is not kept: after a line of it that found the disk full, Debian's
+// build (which has assertions) aborts the process at the next line.
+class NoDiary : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 rocksdb::DBOptions DbOptions(size_t memory_bytes, const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions db;
@@ -44,9 +56,8 @@ rocksdb::DBOptions DbOptions(size_t memory_bytes, const std::shared_ptr<rocksdb:
       std::make_shared<rocksdb::WriteBufferManager>(memory_bytes / 2, cache, /*allow_stall=*/false);
   db.max_total_wal_size = memory_bytes;
   db.max_open_files = 256;
-  db.keep_log_file_num = 2;  // RocksDB's diary, not the log
-  db.max_log_file_size = kMiB;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.info_log = std::make_shared<NoDiary>();
+  db.info_log_level = rocksdb::InfoLogLevel::FATAL_LEVEL;
 
   db.create_if_missing = true;  // the store itself decides before that whether it may
   db.create_missing_column_families = true;

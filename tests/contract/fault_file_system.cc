@@ -28,7 +28,8 @@ class FaultFile : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
     const Fault fault = faults_.Strike(name_, /*sync=*/false);
     if (fault == Fault::kAppendFails) return Failed("While appending to file", name_);
-    if (fault == Fault::kAppendNoSpace) {
+    const bool compaction = GetIOPriority() == rocksdb::Env::IO_LOW;
+    if (fault == Fault::kAppendNoSpace || (fault == Fault::kCompactionNoSpace && compaction)) {
       const Slice half(data.data(), data.size() / 2);
       FSWritableFileOwnerWrapper::Append(half, options, debug).PermitUncheckedError();
       return NoSpace("While appending to file", name_);
@@ -99,7 +100,7 @@ IOStatus FaultFileSystem::ReopenWritableFile(const std::string& file,
 
 IOStatus FaultFileSystem::GetFreeSpace(const std::string& path, const IOOptions& options,
                                        uint64_t* bytes, IODebugContext* debug) {
-  if (fault_ == Fault::kAppendNoSpace) {
+  if (fault_ == Fault::kAppendNoSpace || fault_ == Fault::kCompactionNoSpace) {
     *bytes = 0;
     return IOStatus::OK();
   }

@@ -11,11 +11,12 @@ namespace hexad::storage_node {
 
 enum class Fault {
   kNone,
-  kAppendFails,    // EIO on every append
-  kAppendNoSpace,  // ENOSPC on every append, after half of the bytes went through
-  kSyncFails,      // EIO on every fsync and fdatasync
-  kSyncNoSpace,    // ENOSPC there
-  kSyncLies,       // success, and nothing is synced
+  kAppendFails,        // EIO on every append
+  kAppendNoSpace,      // ENOSPC on every append, after half of the bytes went through
+  kCompactionNoSpace,  // the same, for what compactions write only
+  kSyncFails,          // EIO on every fsync and fdatasync
+  kSyncNoSpace,        // ENOSPC there
+  kSyncLies,           // success, and nothing is synced
 };
 
 class FaultFileSystem : public rocksdb::FileSystemWrapper {

@@ -163,6 +163,24 @@ TEST_F(RocksDbFailure, WithoutSpaceForTablesItRefusesInsteadOfBlockingAndGoesOnL
   ExpectHoldsWhatWasDone();
 }
 
+// A full node can still be fenced: promises are stored while background work has no room, and no
+// write ever waits for it.
+TEST_F(RocksDbFailure, WithoutSpaceForCompactionsPromisesGoOn) {
+  faults_->Arm(Fault::kCompactionNoSpace, ".sst");
+  const absl::Status status = WriteUntilFailure();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  int promises = 0;
+  absl::Status last;
+  for (; promises < 5000 && last.ok(); ++promises) {
+    const StoreBatch batch{{PutMeta{"promise", std::string(2000, 'x')}}};
+    last = store_->Write({&batch}, Durability::kSynced);
+  }
+  EXPECT_GT(promises, 5);
+  EXPECT_TRUE(absl::IsResourceExhausted(last)) << last;  // memtables are full by now
+  faults_->Disarm();
+  WriteMany(50);
+}
+
 TEST_F(RocksDbFailure, SpaceComesAndGoesManyTimes) {
   for (int round = 0; round < 12; ++round) {
     faults_->Arm(Fault::kAppendNoSpace, round % 3 == 0 ? ".sst" : ".log");
