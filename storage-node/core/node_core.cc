@@ -14,6 +14,13 @@ using quorum::Envelope;
 using quorum::RefusalReason;
 using quorum::Refused;
 
+namespace {
+
+// A walk over the segments that found nothing to coalesce is repeated when so much more has come.
+constexpr size_t kLookAgainBytes = 64 << 10;
+
+}  // namespace
+
 // What segments of this node write and send through during one step.
 class NodeCore::Outlet : public SegmentOutlet {
  public:
@@ -24,8 +31,8 @@ class NodeCore::Outlet : public SegmentOutlet {
                      std::move(batch), out_);
   }
   void Emit(NodeEffect effect) override { out_.push_back(std::move(effect)); }
-  bool Overloaded() const override {
-    return node_.hot_bytes_ >= node_.options_.hot_log_limit_bytes;
+  bool MayTake(bool closes_gap) const override {
+    return node_.hot_bytes_ < node_.options_.hot_log_limit_bytes * (closes_gap ? 2 : 1);
   }
 
  private:
@@ -43,6 +50,16 @@ Instant NodeCore::NextDeadline() const {
 }
 
 bool NodeCore::overloaded() const { return hot_bytes_ >= options_.hot_log_limit_bytes / 4 * 3; }
+
+Segment* NodeCore::Find(PgId pg) const {
+  const auto segment = segments_.find(pg);
+  return segment == segments_.end() || dropping_.contains(pg) ? nullptr : segment->second.get();
+}
+
+bool NodeCore::MayServe(const ReadPlan& plan) const {
+  const Segment* segment = Find(plan.envelope.pg);
+  return segment != nullptr && segment->MayServe(plan);
+}
 
 template <class Act>
 void NodeCore::WithSegment(Segment& segment, Effects& out, Act act) {
@@ -122,12 +139,12 @@ void NodeCore::On(const RequestReceived& received, Instant now, Effects& out) {
                                                      "this node belongs to no cluster")});
     return;
   }
-  const auto segment = segments_.find(to.pg);
-  if (segment != segments_.end()) {
-    WithSegment(*segment->second, out, [&](Segment& s, SegmentOutlet& outlet) {
+  const auto* create = std::get_if<quorum::CreateSegment>(&received.request);
+  if (Segment* segment = Find(to.pg)) {
+    WithSegment(*segment, out, [&](Segment& s, SegmentOutlet& outlet) {
       s.Handle(received.conn, received.request, now, outlet);
     });
-  } else if (const auto* create = std::get_if<quorum::CreateSegment>(&received.request)) {
+  } else if (create != nullptr && !dropping_.contains(to.pg)) {
     Create(received.conn, *create, out);
   } else {
     out.push_back(
@@ -174,71 +191,85 @@ void NodeCore::On(const StreamClosed&, Instant, Effects&) {
 }
 
 void NodeCore::On(const ReadAsked& asked, Instant, Effects& out) {
-  const auto segment = segments_.find(asked.read.to.pg);
-  if (segment == segments_.end()) {
+  Segment* segment = Find(asked.read.to.pg);
+  if (segment == nullptr) {
     const auto reason = IsFormed() ? RefusalReason::kUnknownSegment : RefusalReason::kAmnesiac;
     out.push_back(CallRefused{asked.call, RefuseRequest(asked.read.to, reason, "no such segment")});
     return;
   }
   Outlet outlet(*this, out);
-  segment->second->Read(asked.call, asked.read, outlet);
+  segment->Read(asked.call, asked.read, outlet);
 }
 
 // --- background ----------------------------------------------------------------------------------
 
 void NodeCore::On(const Tick&, Instant now, Effects& out) {
+  idle_at_bytes_.reset();
   if (now < gossip_due_) return;
   gossip_due_ = now + options_.gossip_every;
   Outlet outlet(*this, out);
-  for (auto& [pg, segment] : segments_) segment->Gossip(now, options_.gossip_every, prng_, outlet);
+  for (auto& [pg, segment] : segments_) {
+    if (!dropping_.contains(pg)) segment->Gossip(now, options_.gossip_every, prng_, outlet);
+  }
 }
 
 void NodeCore::On(const GossipAsked& asked, Instant, Effects& out) {
-  const auto segment = segments_.find(asked.ask.to.pg);
-  if (segment == segments_.end()) {
+  Segment* segment = Find(asked.ask.to.pg);
+  if (segment == nullptr) {
     out.push_back(CallRefused{
         asked.call,
         RefuseRequest(asked.ask.to, RefusalReason::kUnknownSegment, "no such segment")});
     return;
   }
   Outlet outlet(*this, out);
-  segment->second->AnswerGossip(asked.call, asked.ask, outlet);
+  segment->AnswerGossip(asked.call, asked.ask, outlet);
 }
 
 void NodeCore::On(const PeerAnswered& answered, Instant, Effects& out) {
   const auto segment = segments_.find(answered.pg);
   if (segment == segments_.end()) return;
+  PeerAnswered taken = answered;
+  if (dropping_.contains(answered.pg)) taken.fill.reset();  // as if the peer had not answered
   WithSegment(*segment->second, out,
-              [&](Segment& s, SegmentOutlet& outlet) { s.TakeGossip(answered, outlet); });
+              [&](Segment& s, SegmentOutlet& outlet) { s.TakeGossip(taken, outlet); });
 }
 
 void NodeCore::MaybeCoalesce(Effects& out) {
   if (coalescing_.has_value() || hot_bytes_ < options_.coalesce_at_bytes) return;
+  // Looking costs a walk over all segments: after one that found nothing, wait for news.
+  if (idle_at_bytes_.has_value() && hot_bytes_ < *idle_at_bytes_ + kLookAgainBytes) return;
   // Over all segments half the limit is in use: then the largest goes first, however small.
   const bool pressed = hot_bytes_ >= options_.hot_log_limit_bytes / 2;
-  Segment* biggest = nullptr;
-  for (auto& [pg, segment] : segments_) {
-    if (biggest == nullptr || segment->hot_bytes() > biggest->hot_bytes()) biggest = segment.get();
+  const size_t min_bytes = pressed ? 1 : options_.coalesce_at_bytes;
+  std::vector<std::pair<size_t, PgId>> by_size;
+  for (const auto& [pg, segment] : segments_) {
+    const size_t bytes = segment->hot_bytes();
+    if (bytes >= min_bytes && !dropping_.contains(pg)) by_size.emplace_back(bytes, pg);
   }
-  if (biggest == nullptr) return;
-  auto plan = biggest->PlanCoalesce(pressed ? 1 : options_.coalesce_at_bytes);
-  if (!plan.has_value()) return;
-  const Ticket ticket(++last_coalescing_);
-  coalescing_.emplace(ticket, plan->pg, plan->timeline, plan->up_to);
-  out.push_back(Coalesce{ticket, *std::move(plan)});
+  std::sort(by_size.rbegin(), by_size.rend());
+  for (const auto& [bytes, pg] : by_size) {
+    auto plan = segments_.at(pg)->PlanCoalesce(min_bytes);
+    if (!plan.has_value()) continue;
+    idle_at_bytes_.reset();
+    const Ticket ticket(++last_coalescing_);
+    coalescing_.emplace(ticket, plan->pg, plan->timeline, plan->up_to);
+    out.push_back(Coalesce{ticket, *std::move(plan)});
+    return;
+  }
+  idle_at_bytes_ = hot_bytes_;
 }
 
-void NodeCore::On(const Coalesced& coalesced, Instant now, Effects& out) {
+void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
   INVARIANT(coalescing_.has_value());
   const auto [ticket, pg, timeline, up_to] = *coalescing_;
   INVARIANT(ticket == coalesced.ticket);
   coalescing_.reset();
   const auto segment = segments_.find(pg);
-  if (segment == segments_.end()) return;
+  INVARIANT(segment != segments_.end());  // drops wait for the coalescer
   WithSegment(*segment->second, out, [&](Segment& s, SegmentOutlet&) {
     s.OnCoalesced(timeline, up_to, coalesced.status.ok());
   });
-  for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) On(drop, now, out);
+  for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) StartDrop(drop, out);
 }
 
 // --- state ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <variant>
@@ -217,7 +218,8 @@ class NodeCore {
 
   // What the disk holds, before the first Step, in this order: every meta entry, then once for each
   // (pg, timeline, from) of LogsToLoad() the boxcars from there on. DATA_LOSS names what is
-  // damaged.
+  // damaged. A damaged boxcar does not keep the node from starting: the segment remembers that it
+  // lost something, and gives no inventory until peers have refilled it.
   absl::Status LoadMeta(std::string_view key, std::string_view value);
   struct LogToLoad {
     PgId pg;
@@ -225,9 +227,14 @@ class NodeCore {
     Lsn from;
   };
   absl::StatusOr<std::vector<LogToLoad>> LogsToLoad();
-  absl::Status LoadBoxcar(PgId pg, TimelineId timeline, BytesRef bytes);
+  absl::Status LoadBoxcar(PgId pg, TimelineId timeline, Lsn first_lsn, BytesRef bytes);
+  // The store could not even tell which boxcars of a log are unreadable.
+  void LoseLog(PgId pg, TimelineId timeline);
 
   void Step(const Input& in, Instant now, Effects& out);
+  // To be asked after a read's versions were read, before the page is given away. False: versions
+  // below its read point may have been merged away meanwhile; refuse it with kOutOfRange.
+  bool MayServe(const ReadPlan& plan) const;
   Instant NextDeadline() const;
   void CheckInvariants() const;
 
@@ -265,6 +272,7 @@ class NodeCore {
   };
   struct DropWait {
     CallId call;
+    std::vector<PgId> pgs;
   };
   using Wait = std::variant<SegmentWait, CreateWait, FormWait, RegisterWait, DropWait>;
   struct Pending {
@@ -295,6 +303,9 @@ class NodeCore {
   void Complete(Ticket ticket, bool persisted, Effects& out);
   // Starts a coalescing if one is due and none is under way: one at a time per node.
   void MaybeCoalesce(Effects& out);
+  void StartDrop(const DropSegmentsAsked& asked, Effects& out);
+  // The segment, unless it is not here or is about to go.
+  Segment* Find(PgId pg) const;
   void Create(ConnId conn, const quorum::CreateSegment& request, Effects& out);
   quorum::Refused RefuseRequest(const quorum::Envelope& to, quorum::RefusalReason reason,
                                 std::string message) const;
@@ -322,9 +333,12 @@ class NodeCore {
   uint64_t last_coalescing_ = 0;
   std::deque<Pending> pending_;  // by ticket
   std::optional<std::tuple<Ticket, PgId, TimelineId, Lsn>> coalescing_;
-  size_t hot_bytes_ = 0;                          // over all segments, after each step
+  size_t hot_bytes_ = 0;  // over all segments, after each step
+  // After an attempt that found nothing to coalesce: what hot_bytes_ was then.
+  std::optional<size_t> idle_at_bytes_;
   std::vector<DropSegmentsAsked> waiting_drops_;  // of a segment that is being coalesced
-  std::optional<ClusterId> forming_;              // asked for, not yet durable
+  std::multiset<PgId> dropping_;      // asked for, not yet durable: such a segment answers nobody
+  std::optional<ClusterId> forming_;  // asked for, not yet durable
   Instant gossip_due_;
   bool disk_full_ = false;
 };

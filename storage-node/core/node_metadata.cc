@@ -88,10 +88,11 @@ absl::StatusOr<std::vector<NodeCore::LogToLoad>> NodeCore::LogsToLoad() {
   }
   for (auto& [key, parts] : loading_->timelines) {
     const auto segment = segments_.find(key.first);
-    if (segment == segments_.end() || !parts.path.has_value()) {
+    if (segment == segments_.end()) continue;  // without its config: what a drop left behind
+    if (!parts.path.has_value()) {
       return absl::DataLossError(absl::StrCat("PG ", absl::Hex(key.first.value()), ", timeline ",
                                               absl::Hex(key.second.value()),
-                                              ": its config or its path is missing"));
+                                              ": its path is missing"));
     }
     segment->second->LoadTimeline(key.second,
                                   {parts.promise, *std::move(parts.path), std::move(parts.manifest),
@@ -105,13 +106,19 @@ absl::StatusOr<std::vector<NodeCore::LogToLoad>> NodeCore::LogsToLoad() {
   return logs;
 }
 
-absl::Status NodeCore::LoadBoxcar(PgId pg, TimelineId timeline, BytesRef bytes) {
+absl::Status NodeCore::LoadBoxcar(PgId pg, TimelineId timeline, Lsn first_lsn, BytesRef bytes) {
   const auto segment = segments_.find(pg);
   INVARIANT(segment != segments_.end());
   const size_t before = segment->second->hot_bytes();
-  auto status = segment->second->LoadBoxcar(timeline, std::move(bytes));
+  auto status = segment->second->LoadBoxcar(timeline, first_lsn, std::move(bytes));
   hot_bytes_ += segment->second->hot_bytes() - before;
   return status;
+}
+
+void NodeCore::LoseLog(PgId pg, TimelineId timeline) {
+  const auto segment = segments_.find(pg);
+  INVARIANT(segment != segments_.end());
+  segment->second->LoseLog(timeline);
 }
 
 // --- the cluster ---------------------------------------------------------------------------------
@@ -215,24 +222,31 @@ void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
     out.push_back(DropSegmentsDone{asked.call, std::move(status)});
     return;
   }
+  dropping_.insert(asked.pgs.begin(), asked.pgs.end());
   // The coalescer's last write would come after the drop and bring the segment's mark back.
   if (coalescing_.has_value() && std::find(asked.pgs.begin(), asked.pgs.end(),
                                            std::get<PgId>(*coalescing_)) != asked.pgs.end()) {
     waiting_drops_.push_back(asked);
     return;
   }
+  StartDrop(asked, out);
+}
+
+// Also what is not in memory is dropped on the disk: an earlier drop may have left remains.
+void NodeCore::StartDrop(const DropSegmentsAsked& asked, Effects& out) {
   StoreBatch batch;
-  for (const PgId pg : asked.pgs) {
-    const auto segment = segments_.find(pg);
-    if (segment == segments_.end()) continue;
-    hot_bytes_ -= segment->second->hot_bytes();
-    segments_.erase(segment);
-    batch.ops.push_back(DropSegment{pg});
-  }
-  PersistFor(DropWait{asked.call}, std::move(batch), out);
+  for (const PgId pg : asked.pgs) batch.ops.push_back(DropSegment{pg});
+  PersistFor(DropWait{asked.call, asked.pgs}, std::move(batch), out);
 }
 
 void NodeCore::Finish(DropWait& wait, bool persisted, Effects& out) {
+  for (const PgId pg : wait.pgs) {
+    dropping_.erase(dropping_.find(pg));
+    const auto segment = segments_.find(pg);
+    if (!persisted || segment == segments_.end()) continue;
+    hot_bytes_ -= segment->second->hot_bytes();
+    segments_.erase(segment);
+  }
   out.push_back(DropSegmentsDone{
       wait.call, persisted ? absl::OkStatus() : absl::ResourceExhaustedError("disk full")});
 }

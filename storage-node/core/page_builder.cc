@@ -143,6 +143,58 @@ void PutRuns(const CoalescePlan& plan, PageNo page, RecordIter from, RecordIter 
   }
 }
 
+// Which of a page's versions and records may become an image, and which stay runs.
+struct Fold {
+  std::vector<PageVersion> base;  // versions that still count
+  RecordIter begin;               // the first record that no version holds
+  RecordIter split;               // the first record that may not be merged
+  size_t mergeable_bytes = 0;
+  absl::Status status;  // of the versions' bytes
+};
+
+Fold PlanFold(const CoalescePlan& plan, const PageWork& work,
+              const std::vector<PageVersion>& versions) {
+  Fold fold;
+  // What a truncate at or below the floor cut off, nobody can read any more.
+  const Lsn cut = LastTruncate(plan, work.page, plan.floor);
+  // An image may not fall inside a run: a run that reaches above the floor keeps everything after
+  // it in runs as well.
+  Lsn merge_to = plan.floor;
+  // A coalescing that a crash cut short may have done this page already: what its versions hold is
+  // not written again (a run under an image's key would take the image's place).
+  Lsn covered = cut;
+  for (const PageVersion& version : versions) {
+    if (version.timeline == plan.timeline && version.lsn <= cut) continue;
+    fold.base.push_back(version);
+    covered = std::max(covered, version.lsn);
+    if (version.kind != VersionKind::kRun) continue;
+    const auto last = LastOfRun(version);
+    if (!last.ok()) {
+      fold.status = last.status();
+      continue;
+    }
+    covered = std::max(covered, *last);
+    if (*last > plan.floor) merge_to = std::min(merge_to, version.lsn.Prev());
+    fold.mergeable_bytes += version.bytes.size();
+  }
+  const auto above = [](Lsn lsn) { return [lsn](const HotRecord& r) { return r.lsn > lsn; }; };
+  const auto end = work.records.end();
+  fold.begin = std::find_if(work.records.begin(), end, above(covered));
+  fold.split = std::find_if(fold.begin, end, above(merge_to));
+  for (auto record = fold.begin; record != fold.split; ++record) {
+    fold.mergeable_bytes += record->bytes.size();
+  }
+  return fold;
+}
+
+absl::Status BuildImage(const CoalescePlan& plan, const Fold& fold, Builder& builder) {
+  auto status = ApplyVersions(fold.base, plan.visible, plan.page_size, builder);
+  for (auto record = fold.begin; status.ok() && record != fold.split; ++record) {
+    status = builder.Apply(record->bytes.view());
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
@@ -193,49 +245,29 @@ std::vector<PageWork> GroupByPage(const CoalescePlan& plan) {
 }
 
 absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
-                          const std::vector<PageVersion>& versions, StoreBatch& out) {
-  // What a truncate at or below the floor cut off, nobody can read any more.
-  const Lsn cut = LastTruncate(plan, work.page, plan.floor);
-  std::vector<PageVersion> base;
-  // An image may not fall inside a run: a run that reaches above the floor keeps everything after
-  // it in runs as well.
-  Lsn merge_to = plan.floor;
-  // A coalescing that a crash cut short may have done this page already: what its versions hold is
-  // not written again (a run under an image's key would take the image's place).
-  Lsn covered = cut;
-  size_t pending = 0;
-  for (const PageVersion& version : versions) {
-    if (version.timeline == plan.timeline && version.lsn <= cut) continue;
-    base.push_back(version);
-    covered = std::max(covered, version.lsn);
-    if (version.kind != VersionKind::kRun) continue;
-    const auto last = LastOfRun(version);
-    if (!last.ok()) return last.status();
-    covered = std::max(covered, *last);
-    if (*last > plan.floor) merge_to = std::min(merge_to, version.lsn.Prev());
-    pending += version.bytes.size();
+                          const absl::StatusOr<std::vector<PageVersion>>& versions,
+                          StoreBatch& out) {
+  const auto end = work.records.end();
+  if (!versions.ok()) {
+    PutRuns(plan, work.page, work.records.begin(), end, out);
+    return versions.status();
   }
-  const auto above = [](Lsn lsn) { return [lsn](const HotRecord& r) { return r.lsn > lsn; }; };
-  const auto begin = std::find_if(work.records.begin(), work.records.end(), above(covered));
-  const auto split = std::find_if(begin, work.records.end(), above(merge_to));
-  for (auto record = begin; record != split; ++record) pending += record->bytes.size();
-  if (begin == split || pending <= plan.page_size / kImageFraction) {
-    PutRuns(plan, work.page, begin, work.records.end(), out);
-    return absl::OkStatus();
+  const Fold fold = PlanFold(plan, work, *versions);
+  const bool enough = fold.mergeable_bytes > plan.page_size / kImageFraction;
+  if (!fold.status.ok() || fold.begin == fold.split || !enough) {
+    PutRuns(plan, work.page, fold.begin, end, out);
+    return fold.status;
   }
-
-  Builder builder(work.page, plan.page_size, !cut.IsNone());
-  if (auto status = ApplyVersions(base, plan.visible, plan.page_size, builder); !status.ok()) {
+  Builder builder(work.page, plan.page_size, !LastTruncate(plan, work.page, plan.floor).IsNone());
+  if (auto status = BuildImage(plan, fold, builder); !status.ok()) {
+    PutRuns(plan, work.page, fold.begin, end, out);
     return status;
-  }
-  for (auto record = begin; record != split; ++record) {
-    if (auto status = builder.Apply(record->bytes.view()); !status.ok()) return status;
   }
   const Lsn lsn = builder.at();
   out.ops.push_back(
       PutVersion{plan.pg, work.page, plan.timeline, lsn, VersionKind::kImage, builder.Take()});
   out.ops.push_back(DropVersions{plan.pg, work.page, plan.timeline, lsn});
-  PutRuns(plan, work.page, split, work.records.end(), out);
+  PutRuns(plan, work.page, fold.split, end, out);
   return absl::OkStatus();
 }
 

@@ -26,7 +26,12 @@ std::vector<PageWork> GroupByPage(const CoalescePlan& plan);
 // below plan.floor are merged into an image once their bytes exceed a quarter of the page; the rest
 // become a run, so that every read point above the floor stays exact. An image never falls inside a
 // run.
+//
+// One bad page does not stop the log: whatever is wrong with its versions or its chain, its records
+// are written as runs, nothing is merged or dropped, and reads of it go on reporting DATA_LOSS. The
+// status says what is wrong, for people; `out` is complete either way.
 absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
-                          const std::vector<PageVersion>& versions, StoreBatch& out);
+                          const absl::StatusOr<std::vector<PageVersion>>& versions,
+                          StoreBatch& out);
 
 }  // namespace hexad::storage_node

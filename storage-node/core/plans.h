@@ -26,11 +26,13 @@ struct HotRecord {
 
 // A page as of a read point: the newest visible image, then visible runs, then hot records, each
 // record applied once. What the coalescer wrote meanwhile only moves records from the last list to
-// the first two, so a plan stays right while it waits.
+// the first two, so a plan stays right while it waits; but for what it merged away below a floor
+// that rose meanwhile, which NodeCore::MayServe tells after the versions were read.
 struct ReadPlan {
   quorum::Envelope envelope;
   PageNo page;
   uint32_t page_size = 0;
+  Lsn read_point;
   Lsn scl;                        // of the segment, for the answer
   std::vector<LsnRange> visible;  // newest first, cut to the read point, and to the last truncate
   bool truncated = false;         // a truncate cut `visible`: what came before does not count
@@ -59,7 +61,10 @@ struct CoalescePlan {
   std::vector<LsnRange> visible;  // newest first, up to `up_to`
   std::vector<quorum::Boxcar> boxcars;  // by LSN
   std::vector<TruncateMark> truncates;  // visible, by LSN
-  StoreBatch finish;                    // written last: the mark that says "coalesced up to"
+  // Written first: the mark as it was, with the new floor. After a crash in the middle nobody is
+  // admitted below images that replaced what they were made from.
+  StoreBatch start;
+  StoreBatch finish;  // written last: the mark that says "coalesced up to"
 };
 
 struct PageWork {

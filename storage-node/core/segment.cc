@@ -32,11 +32,16 @@ void Segment::LoadTimeline(TimelineId timeline, TimelineState state) {
   timelines_.try_emplace(timeline, timeline, std::move(state));
 }
 
-absl::Status Segment::LoadBoxcar(TimelineId timeline, BytesRef bytes) {
+absl::Status Segment::LoadBoxcar(TimelineId timeline, Lsn first_lsn, BytesRef bytes) {
   auto boxcar = quorum::DecodeBoxcar(std::move(bytes));
-  if (!boxcar.ok()) return boxcar.status();
-  if (boxcar->header.timeline != timeline || boxcar->header.pg != config_.membership.pg) {
-    return absl::DataLossError("a boxcar of another timeline or PG lies under this key");
+  if (!boxcar.ok()) {
+    At(timeline).log.Lose(first_lsn);
+    return absl::DataLossError(boxcar.status().ToString());
+  }
+  if (boxcar->header.timeline != timeline || boxcar->header.pg != config_.membership.pg ||
+      boxcar->header.first_lsn != first_lsn) {
+    At(timeline).log.Lose(first_lsn);
+    return absl::DataLossError("a boxcar of another timeline, PG or LSN lies under this key");
   }
   // A conflict here was refused when it came, and is refused again: it was never acknowledged.
   At(timeline).log.Load(*boxcar);
@@ -49,6 +54,13 @@ Segment::Timeline& Segment::At(TimelineId id) {
   return found->second;
 }
 
+absl::Status CheckHistory(const PgPath& path, TimelineId timeline) {
+  if (path.path.empty() || path.path.timeline() != timeline) {
+    return absl::InvalidArgumentError("the history is empty or of another timeline");
+  }
+  return path.Check();
+}
+
 // --- admission -----------------------------------------------------------------------------------
 
 Refused Segment::Refusal(const Envelope& envelope, RefusalReason reason,
@@ -58,7 +70,8 @@ Refused Segment::Refusal(const Envelope& envelope, RefusalReason reason,
   refused.reason = reason;
   refused.membership_epoch = config_.membership.epoch;
   const auto timeline = timelines_.find(envelope.timeline);
-  if (timeline != timelines_.end()) refused.promised = timeline->second.promised;
+  // Only what survives a crash is told: a writer that hears of a higher promise stops for ever.
+  if (timeline != timelines_.end()) refused.promised = timeline->second.promised_durably;
   refused.message =
       absl::StrCat(self_.value(), ", PG ", absl::Hex(envelope.pg.value()), ": ", message);
   return refused;
@@ -79,7 +92,9 @@ Segment::Timeline* Segment::Admit(const Envelope& envelope, Refused& refusal) {
   }
   Timeline& timeline = found->second;
   if (envelope.epoch < timeline.promised) {
-    refusal = Refusal(envelope, RefusalReason::kStaleEpoch,
+    // While the promise is being written there is no higher one to name: ask again a little later.
+    const bool told = envelope.epoch < timeline.promised_durably;
+    refusal = Refusal(envelope, told ? RefusalReason::kStaleEpoch : RefusalReason::kOverloaded,
                       absl::StrCat("epoch ", envelope.epoch.number, " is fenced by epoch ",
                                    timeline.promised.number));
     return nullptr;
@@ -240,11 +255,12 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
     out.Emit(Reply{conn, quorum::Ack{request.to, log.scl()}});
     return;
   }
-  if (out.Overloaded()) {
+  const auto refuse_for_now = [&] {
     out.Emit(
         Reply{conn, Refusal(request.to, RefusalReason::kOverloaded, "the coalescer is behind")});
-    return;
-  }
+  };
+  if (!out.MayTake(/*closes_gap=*/true)) return refuse_for_now();
+  const bool has_room = out.MayTake(/*closes_gap=*/false);
   auto taken = TakeBoxcar(*timeline, request.to.timeline, request.boxcar, log.begun());
   if (!taken.ok() || taken->header.epoch != request.to.epoch) {
     const std::string why =
@@ -256,6 +272,10 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
   if (!taken->first_lsn.has_value()) {
     out.Emit(Reply{conn, quorum::Ack{request.to, log.scl()}});
     return;
+  }
+  if (!has_room && taken->header.pg_prev != log.scl()) {
+    log.Cancel(*taken->first_lsn);
+    return refuse_for_now();
   }
   StoreBatch batch;
   batch.ops.push_back(

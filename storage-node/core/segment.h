@@ -64,6 +64,7 @@ struct AfterGossip {
   TimelineId timeline;
   NodeId peer;
   std::optional<quorum::PgPath> path;  // adopted with the boxcars
+  EpochId promised;                    // with the path
   std::vector<Lsn> taken;
   bool more = false;
 };
@@ -73,13 +74,18 @@ struct Continuation {
       then;
 };
 
+// A history that came from outside: not empty, of this timeline, and whole in itself.
+absl::Status CheckHistory(const quorum::PgPath& path, TimelineId timeline);
+
 // How a segment reaches the outside during one Step: the node core implements it.
 class SegmentOutlet {
  public:
   virtual ~SegmentOutlet() = default;
   virtual void Persist(PgId pg, StoreBatch batch, Continuation then) = 0;
   virtual void Emit(NodeEffect effect) = 0;
-  virtual bool Overloaded() const = 0;
+  // Is there room for one more boxcar in the hot log? One that closes a gap has twice as much: only
+  // a chain that is whole can be coalesced, and that makes room.
+  virtual bool MayTake(bool closes_gap) const = 0;
 };
 
 class Segment {
@@ -94,7 +100,8 @@ class Segment {
     CoalescedMark coalesced;
   };
   void LoadTimeline(TimelineId timeline, TimelineState state);
-  absl::Status LoadBoxcar(TimelineId timeline, BytesRef bytes);
+  absl::Status LoadBoxcar(TimelineId timeline, Lsn first_lsn, BytesRef bytes);
+  void LoseLog(TimelineId timeline) { At(timeline).log.LoseUnknown(); }
 
   // What makes this new segment durable, and what follows: its first CreateSegment's answer.
   void PlanCreate(ConnId conn, const quorum::Envelope& to, StoreBatch& batch,
@@ -107,12 +114,15 @@ class Segment {
 
   void Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out);
 
+  // After the page's versions were read: has nothing been merged away above them meanwhile?
+  bool MayServe(const ReadPlan& plan) const;
+
   // Gossip: ask a peer if it is time, answer one, take what one answered.
   void Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out);
   void AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out);
   void TakeGossip(const PeerAnswered& answered, SegmentOutlet& out);
 
-  // The timeline with the most to coalesce, if it is at least `min_bytes` and none is under way.
+  // The timeline with the most hot log, if that is at least `min_bytes` and some of it may leave.
   std::optional<CoalescePlan> PlanCoalesce(size_t min_bytes);
   void OnCoalesced(TimelineId timeline, Lsn up_to, bool done);
 
@@ -179,6 +189,11 @@ class Segment {
                                                const quorum::PgPath& path, StoreBatch& batch);
   void AnswerInventory(ConnId conn, const quorum::Envelope& envelope, Timeline& timeline,
                        SegmentOutlet& out);
+  // The history up to the epoch `proven`, as a peer knows it, becomes this segment's with `batch`.
+  void LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,
+                 AfterGossip& then, StoreBatch& batch);
+  // Fills what the log does not know: pages, marks, what may be dropped; and starts the plan.
+  void CompletePlan(TimelineId id, Timeline& timeline, CoalescePlan& plan);
   void Ask(TimelineId id, Timeline& timeline, const NodeId& peer, SegmentOutlet& out);
   Timeline& At(TimelineId id);
 

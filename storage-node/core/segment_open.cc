@@ -77,7 +77,7 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
     out.Emit(Reply{conn, std::move(refusal)});
     return;
   }
-  if (request.parent.path.empty() || request.parent.path.timeline() != request.to.timeline ||
+  if (!CheckHistory(request.parent, request.to.timeline).ok() ||
       request.parent.path.epoch() >= request.to.epoch) {
     out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
                                  "the parent is no earlier epoch of this timeline")});
@@ -119,6 +119,12 @@ void Segment::Done(AfterLearn& then, SegmentOutlet& out) {
 void Segment::AnswerInventory(ConnId conn, const Envelope& envelope, Timeline& timeline,
                               SegmentOutlet& out) {
   INVARIANT(timeline.sealed_parent.has_value());
+  // SCL would tell less than what was acknowledged here, and the opening would believe it.
+  if (timeline.log.is_damaged()) {
+    out.Emit(Reply{conn, Refusal(envelope, RefusalReason::kDamaged,
+                                 "boxcars that were stored here cannot be read")});
+    return;
+  }
   auto inventory = timeline.log.Inventory(*timeline.sealed_parent);
   if (!inventory.ok()) {
     out.Emit(
@@ -137,6 +143,15 @@ void Segment::On(ConnId conn, const quorum::FetchLog& request, Instant, SegmentO
     out.Emit(Reply{conn, std::move(refusal)});
     return;
   }
+  if (auto status = CheckHistory(request.parent, request.to.timeline); !status.ok()) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest, status.ToString())});
+    return;
+  }
+  if (request.up_to >= timeline->log.whole_below()) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kDamaged,
+                                 "boxcars that were stored here cannot be read")});
+    return;
+  }
   LogPlan plan;
   plan.envelope = request.to;
   plan.path = request.parent;
@@ -152,6 +167,10 @@ void Segment::On(ConnId conn, const quorum::Refill& request, Instant, SegmentOut
   Timeline* timeline = AdmitPromised(request.to, refusal);
   if (timeline == nullptr) {
     out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  if (auto status = CheckHistory(request.parent, request.to.timeline); !status.ok()) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest, status.ToString())});
     return;
   }
   StoreBatch batch;
@@ -185,7 +204,7 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
     return;
   }
   const auto& path = request.path.path;
-  if (path.empty() || path.epoch() != request.to.epoch || path.timeline() != request.to.timeline) {
+  if (!CheckHistory(request.path, request.to.timeline).ok() || path.epoch() != request.to.epoch) {
     out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
                                  "the path does not end in the epoch that begins")});
     return;

@@ -61,8 +61,14 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   plan.envelope = read.to;
   plan.page = read.page;
   plan.page_size = config_.page_size;
+  plan.read_point = read.read_point;
   log.PlanRead(path->path, read.read_point, plan);
   out.Emit(ServeRead{call, std::move(plan)});
+}
+
+bool Segment::MayServe(const ReadPlan& plan) const {
+  const auto timeline = timelines_.find(plan.envelope.timeline);
+  return timeline != timelines_.end() && plan.read_point >= timeline->second.log.gc_floor();
 }
 
 // --- gossip --------------------------------------------------------------------------------------
@@ -137,9 +143,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   timeline.asking = false;
   if (!answered.fill.has_value()) return;
   const quorum::GossipFill& fill = *answered.fill;
+  if (!CheckHistory(fill.begun, answered.timeline).ok()) return;
   const EpochId theirs = fill.begun.path.epoch();
   const EpochId ours = timeline.log.begun().path.epoch();
-  if (fill.begun.path.timeline() != answered.timeline || theirs < timeline.promised) return;
+  if (theirs < timeline.promised || !out.MayTake(/*closes_gap=*/true)) return;
   if (theirs == ours) {
     if (!(fill.begun == timeline.log.begun())) return;
     Lsn& scl = timeline.peer_scl[answered.peer];
@@ -153,25 +160,34 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.more = fill.more;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
   auto taken = TakeBoxcars(timeline, answered.timeline, fill.boxcars, fill.begun, batch);
-  if (!taken.ok() || taken->empty()) return;
+  if (!taken.ok()) return;
   then.taken = *std::move(taken);
   // Records of an epoch prove that its Begin reached a write quorum: only then is its path learned
-  // from a peer, so that a half-begun epoch does not spread.
-  const bool has_theirs =
-      std::any_of(fill.boxcars.begin(), fill.boxcars.end(), [&](const BytesRef& bytes) {
-        const auto boxcar = quorum::DecodeBoxcar(bytes);
-        return boxcar.ok() && boxcar->header.epoch == theirs;
-      });
-  if (theirs > ours && has_theirs && timeline.log.CanAdopt(fill.begun)) {
-    then.path = fill.begun;
-    ++timeline.adopting;
-    timeline.promised = theirs;
-    const PgId pg = config_.membership.pg;
-    batch.ops.push_back(PutMeta{PromiseKey(pg, answered.timeline), Encode(theirs)});
-    batch.ops.push_back(PutMeta{PathKey(pg, answered.timeline), Encode(fill.begun)});
+  // from a peer, so that a half-begun epoch does not spread. A part of a long answer may end in an
+  // epoch before theirs: then the history up to that one is learned, and the next part asked for.
+  EpochId proven = ours;
+  for (const BytesRef& bytes : fill.boxcars) {
+    const auto boxcar = quorum::DecodeBoxcar(bytes);
+    if (boxcar.ok()) proven = std::max(proven, boxcar->header.epoch);
   }
+  // While another history is being written, this one would land on top of it.
+  if (proven > ours && timeline.adopting == 0) LearnFrom(fill, proven, timeline, then, batch);
+  if (batch.ops.empty()) return;
   timeline.asking = true;  // until they are durable
   out.Persist(config_.membership.pg, std::move(batch), {std::move(then)});
+}
+
+void Segment::LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,
+                        AfterGossip& then, StoreBatch& batch) {
+  PgPath path = quorum::PrefixTo(fill.begun, proven);
+  if (!timeline.log.CanAdopt(path)) return;
+  ++timeline.adopting;
+  timeline.promised = std::max(timeline.promised, proven);
+  then.promised = timeline.promised;
+  const PgId pg = config_.membership.pg;
+  batch.ops.push_back(PutMeta{PromiseKey(pg, then.timeline), Encode(then.promised)});
+  batch.ops.push_back(PutMeta{PathKey(pg, then.timeline), Encode(path)});
+  then.path = std::move(path);
 }
 
 void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
@@ -180,44 +196,50 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
   for (const Lsn first : then.taken) timeline.log.MarkDurable(first);
   if (then.path.has_value()) {
     --timeline.adopting;
-    timeline.promised_durably = then.path->path.epoch();
+    timeline.promised_durably = std::max(timeline.promised_durably, then.promised);
     timeline.log.Adopt(*std::move(then.path));
     timeline.peer_scl.clear();
   }
-  if (then.more && !out.Overloaded()) Ask(then.timeline, timeline, then.peer, out);
+  if (then.more && out.MayTake(/*closes_gap=*/false)) Ask(then.timeline, timeline, then.peer, out);
 }
 
 // --- coalescing ----------------------------------------------------------------------------------
 
 std::optional<CoalescePlan> Segment::PlanCoalesce(size_t min_bytes) {
-  Timeline* biggest = nullptr;
-  TimelineId id;
-  for (auto& [timeline_id, timeline] : timelines_) {
-    if (timeline.coalescing || timeline.adopting > 0 || timeline.log.hot_bytes() < min_bytes)
-      continue;
-    if (biggest != nullptr && timeline.log.hot_bytes() <= biggest->log.hot_bytes()) continue;
-    biggest = &timeline;
-    id = timeline_id;
+  std::vector<std::pair<size_t, TimelineId>> by_size;
+  for (const auto& [id, timeline] : timelines_) {
+    const size_t bytes = timeline.log.hot_bytes();
+    if (timeline.coalescing || timeline.adopting > 0 || bytes < min_bytes) continue;
+    by_size.emplace_back(bytes, id);
   }
-  if (biggest == nullptr) return std::nullopt;
-  auto plan = biggest->log.PlanCoalesce();
-  if (!plan.has_value()) return std::nullopt;
-  plan->pg = config_.membership.pg;
-  plan->page_size = config_.page_size;
-  plan->finish.ops.push_back(
-      PutMeta{CoalescedKey(plan->pg, id), Encode(biggest->log.MarkFor(*plan))});
+  std::sort(by_size.rbegin(), by_size.rend());
+  for (const auto& [bytes, id] : by_size) {
+    Timeline& timeline = At(id);
+    auto plan = timeline.log.PlanCoalesce();
+    if (!plan.has_value()) continue;
+    CompletePlan(id, timeline, *plan);
+    return plan;
+  }
+  return std::nullopt;
+}
+
+void Segment::CompletePlan(TimelineId id, Timeline& timeline, CoalescePlan& plan) {
+  plan.pg = config_.membership.pg;
+  plan.page_size = config_.page_size;
+  const std::string key = CoalescedKey(plan.pg, id);
+  plan.start.ops.push_back(PutMeta{key, Encode(timeline.log.MarkBefore(plan))});
+  plan.finish.ops.push_back(PutMeta{key, Encode(timeline.log.MarkAfter(plan))});
   // The log on disk goes only as far as every peer is known to be, and never above what is
   // coalesced.
-  Lsn needed = plan->up_to;
+  Lsn needed = plan.up_to;
   for (const auto& member : config_.membership.members) {
     if (member.node == self_) continue;
-    const auto peer = biggest->peer_scl.find(member.node);
-    needed = std::min(needed, peer == biggest->peer_scl.end() ? Lsn::None() : peer->second);
+    const auto peer = timeline.peer_scl.find(member.node);
+    needed = std::min(needed, peer == timeline.peer_scl.end() ? Lsn::None() : peer->second);
   }
-  if (!needed.IsNone()) plan->finish.ops.push_back(DropLog{plan->pg, id, needed});
-  biggest->log.CoalesceStarted(*plan);
-  biggest->coalescing = true;
-  return plan;
+  if (!needed.IsNone()) plan.finish.ops.push_back(DropLog{plan.pg, id, needed});
+  timeline.log.CoalesceStarted(plan);
+  timeline.coalescing = true;
 }
 
 void Segment::OnCoalesced(TimelineId id, Lsn up_to, bool done) {

@@ -96,6 +96,7 @@ void TimelineLog::Adopt(PgPath path) {
   }
   HearForks();
   begun_vdl_ = VdlOn(begun_.path);
+  ForgetMended();
 }
 
 // A fork is planned at a recovered VDL, and begun only after everything below it reached a write
@@ -201,6 +202,8 @@ void TimelineLog::MarkDurable(Lsn first_lsn) {
   AddVisible(boxcar, begun_.path, chain_);
   HearVdl(boxcar.header.epoch, boxcar.header.vdl);
   HearPgmrpl(boxcar.header.pgmrpl);
+  lost_.erase(first_lsn);
+  ForgetMended();
 }
 
 void TimelineLog::Cancel(Lsn first_lsn) {
@@ -217,6 +220,26 @@ TimelineLog::Fit TimelineLog::Load(const Boxcar& boxcar) {
   return fit;
 }
 
+// --- damage --------------------------------------------------------------------------------------
+
+void TimelineLog::Lose(Lsn first_lsn) {
+  lost_.insert(first_lsn);
+  ForgetMended();
+}
+
+Lsn TimelineLog::whole_below() const {
+  if (lost_unknown_) return Lsn::None();
+  return lost_.empty() ? Lsn::Max() : *lost_.begin();
+}
+
+// A lost boxcar matters no more when the chain is whole beyond its first record, or when it lies on
+// a branch that this history left: an opening without this segment found what was acknowledged, and
+// forked above that.
+void TimelineLog::ForgetMended() {
+  std::erase_if(lost_,
+                [&](Lsn lost) { return lost <= scl() || !begun_.path.Visible(timeline_, lost); });
+}
+
 void TimelineLog::IndexRecords(const Boxcar& boxcar) {
   RecordCursor cursor(boxcar);
   const size_t base = boxcar.size() - boxcar.records().size();
@@ -226,7 +249,9 @@ void TimelineLog::IndexRecords(const Boxcar& boxcar) {
       const auto at = std::upper_bound(
           mark_.truncates.begin(), mark_.truncates.end(), mark,
           [](const TruncateMark& a, const TruncateMark& b) { return a.lsn < b.lsn; });
-      mark_.truncates.insert(at, mark);
+      // A boxcar that straddles the coalesced mark is loaded again; its truncate is known already.
+      const bool known = at != mark_.truncates.begin() && std::prev(at)->lsn == mark.lsn;
+      if (!known) mark_.truncates.insert(at, mark);
     } else if (record.kind != RecordKind::kNop) {
       const auto size = quorum::kRecordHeaderBytes + record.payload.size();
       index_.Add(record.page,
@@ -291,12 +316,29 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
   return plan;
 }
 
-CoalescedMark TimelineLog::MarkFor(const CoalescePlan& plan) const {
-  CoalescedMark mark{plan.up_to, plan.floor, {}};
-  for (const TruncateMark& truncate : mark_.truncates) {
-    if (truncate.lsn <= plan.up_to) mark.truncates.push_back(truncate);
+// A truncate at or below the floor is not needed once a later one, also at or below it, takes at
+// least the same pages: every read point that is served lies behind both.
+CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
+  CoalescedMark mark{up_to, floor, {}};
+  std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
+  for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
+    if (at->lsn > up_to) continue;
+    if (at->lsn <= floor) {
+      if (covered_from.has_value() && *covered_from <= at->from_page) continue;
+      if (begun_.path.Visible(timeline_, at->lsn)) covered_from = at->from_page;
+    }
+    mark.truncates.push_back(*at);
   }
+  std::reverse(mark.truncates.begin(), mark.truncates.end());
   return mark;
+}
+
+CoalescedMark TimelineLog::MarkBefore(const CoalescePlan& plan) const {
+  return MarkAt(mark_.up_to, plan.floor);
+}
+
+CoalescedMark TimelineLog::MarkAfter(const CoalescePlan& plan) const {
+  return MarkAt(plan.up_to, plan.floor);
 }
 
 void TimelineLog::CoalesceStarted(const CoalescePlan& plan) {
@@ -308,6 +350,11 @@ void TimelineLog::CoalesceDone(Lsn up_to) {
   INVARIANT(up_to >= mark_.up_to);
   INVARIANT(up_to <= scl());
   mark_.up_to = up_to;
+  std::vector<TruncateMark> kept = MarkAt(up_to, mark_.gc_floor).truncates;
+  for (const TruncateMark& truncate : mark_.truncates) {
+    if (truncate.lsn > up_to) kept.push_back(truncate);
+  }
+  mark_.truncates = std::move(kept);
   // Entries of boxcars that stay are kept; those that go are at or below up_to, or on a dead
   // branch.
   while (!hot_.empty() && hot_.begin()->second.boxcar.header.first_lsn <= up_to) {

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -74,6 +75,17 @@ class TimelineLog {
 
   size_t hot_bytes() const { return hot_bytes_; }
 
+  // --- damage ------------------------------------------------------------------------------------
+  // A boxcar under this key was stored, perhaps acknowledged, and cannot be read. Until it is here
+  // again (from a peer), or this history no longer asks for it, SCL tells less than this segment
+  // has promised, and no recovery may count on it.
+  void Lose(Lsn first_lsn);
+  // The same, and nobody knows which ones: this log is never whole again in this process.
+  void LoseUnknown() { lost_unknown_ = true; }
+  bool is_damaged() const { return lost_unknown_ || !lost_.empty(); }
+  // Everything this log ever held below it is here still.
+  Lsn whole_below() const;
+
   // --- reading -----------------------------------------------------------------------------------
   // Fills visible, truncated and hot of a plan for `plan.page` as of `read_point` along `path`.
   void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan) const;
@@ -82,8 +94,9 @@ class TimelineLog {
   // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard).
   // Nothing if there is none. Fills up_to, floor, visible and boxcars.
   std::optional<CoalescePlan> PlanCoalesce() const;
-  // The mark to persist with that plan.
-  CoalescedMark MarkFor(const CoalescePlan& plan) const;
+  // The marks to persist before and after that plan is carried out.
+  CoalescedMark MarkBefore(const CoalescePlan& plan) const;
+  CoalescedMark MarkAfter(const CoalescePlan& plan) const;
   // Read points below the plan's floor are refused from the moment somebody may merge them away.
   void CoalesceStarted(const CoalescePlan& plan);
   void CoalesceDone(Lsn up_to);
@@ -95,7 +108,9 @@ class TimelineLog {
     quorum::Boxcar boxcar;
     bool durable = false;
   };
+  CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   void HearForks();
+  void ForgetMended();
   bool Overlaps(const quorum::Boxcar& boxcar) const;
   void IndexRecords(const quorum::Boxcar& boxcar);
   const TruncateMark* LastTruncate(const quorum::Path& path, Lsn read_point, PageNo page) const;
@@ -111,6 +126,8 @@ class TimelineLog {
   PageIndex index_;     // of durable hot boxcars
   Lsn coalescing_to_;   // of the plan under way; at or below mark_.up_to if none is
   CoalescedMark mark_;  // truncates: all that are known, by LSN
+  std::set<Lsn> lost_;  // first LSNs of boxcars that could not be read back
+  bool lost_unknown_ = false;
 };
 
 }  // namespace hexad::storage_node

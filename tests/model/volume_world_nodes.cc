@@ -30,8 +30,9 @@ void VolumeWorld::StartNode(Node& node) {
   for (const auto& log : *logs) {
     const auto floor = node.store.FloorBoxcar(log.pg, log.timeline, log.from);
     const Lsn from = floor.ok() && !floor->IsNone() ? *floor : log.from;
-    status = node.store.ScanLog(log.pg, log.timeline, from, [&](Lsn, BytesRef bytes) {
-      Check(node.core->LoadBoxcar(log.pg, log.timeline, std::move(bytes)).ok(), "loading a boxcar");
+    status = node.store.ScanLog(log.pg, log.timeline, from, [&](Lsn first, BytesRef bytes) {
+      const auto loaded = node.core->LoadBoxcar(log.pg, log.timeline, first, std::move(bytes));
+      Check(loaded.ok(), "loading a boxcar: " + loaded.ToString());
       return true;
     });
     Check(status.ok(), "scanning a log");
@@ -154,12 +155,12 @@ void VolumeWorld::RunCoalesce(Node& node) {
   ++outcome_.coalescings;
   Coalesce job = *std::move(node.coalesce);
   node.coalesce.reset();
-  absl::Status status;
+  absl::Status status = node.store.Write({&job.plan.start}, Durability::kOrdered);
   for (const PageWork& work : GroupByPage(job.plan)) {
     const auto versions = node.store.ReadVersions(job.plan.pg, work.page, job.plan.visible);
     Check(versions.ok(), "versions to coalesce");
     StoreBatch batch;
-    const auto folded = CoalescePage(job.plan, work, *versions, batch);
+    const auto folded = CoalescePage(job.plan, work, versions, batch);
     Check(folded.ok(), node.id.value() + " coalescing: " + folded.ToString());
     if (status.ok()) status = node.store.Write({&batch}, Durability::kOrdered);
   }
