@@ -2,6 +2,8 @@
 #include "backtrack/opening.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "backtrack/opening_run.h"
@@ -34,6 +36,7 @@ bool IsNewer(const quorum::Manifest& a, const quorum::Manifest& b) {
 OpeningRun::OpeningRun(OpeningOptions options)
     : options_(std::move(options)), prng_(options_.seed) {
   INVARIANT(options_.named.pgs.size() == 1);
+  INVARIANT(options_.retry_after > Duration() && options_.answer_grace > Duration());
 }
 
 void OpeningRun::Step(const OpeningInput& in, Instant now, Opening::Effects& out) {
@@ -48,11 +51,14 @@ void OpeningRun::Step(const OpeningInput& in, Instant now, Opening::Effects& out
 
 void OpeningRun::On(const OpeningStart&) {
   INVARIANT(phase_ == Phase::kIdle);
-  StartOver(Duration());
+  Restart();
+  Enter(Phase::kPolling);
 }
 
 void OpeningRun::On(const quorum::NodeUp& up) {
+  On(quorum::NodeDown{up.node});
   up_[up.node] = up.incarnation;
+  distrusted_.erase(up.node);
   // It may have restarted: what it answered stays true on its disk, but what it holds in memory for
   // this opening is gone. It walks the line again.
   for (Pg& pg : pgs_) {
@@ -63,15 +69,14 @@ void OpeningRun::On(const quorum::NodeUp& up) {
 
 void OpeningRun::On(const quorum::NodeDown& down) {
   up_.erase(down.node);
+  std::erase_if(polls_out_, [&](const auto& out) { return out.first.second == down.node; });
   for (Pg& pg : pgs_) {
     const auto index = pg.membership.IndexOf(down.node);
     if (!index.has_value()) continue;
     pg.members[*index].waiting = false;
-    pg.members[*index].source.reset();
+    pg.members[*index].refill.reset();
     for (Member& target : pg.members) {
-      if (target.source != *index) continue;
-      target.source.reset();
-      target.waiting = false;
+      if (target.refill.has_value() && target.refill->source == *index) target.refill.reset();
     }
   }
 }
@@ -81,12 +86,15 @@ void OpeningRun::On(const OpeningTick&) {
     Enter(Phase::kPolling);
   }
   for (Pg& pg : pgs_) {
-    for (Member& member : pg.members) {
+    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
+      Member& member = pg.members[i];
+      if (member.waiting && now_ - member.asked_at >= options_.retry_after) member.waiting = false;
       // A refill moves megabytes: it gets longer before it is given up.
-      const Duration patience = options_.retry_after * (member.source.has_value() ? 10 : 1);
-      if (member.waiting && now_ - member.asked_at >= patience) {
-        member.waiting = false;
-        member.source.reset();
+      if (!member.refill.has_value() || now_ - member.refill->since < RefillPatience()) continue;
+      if (member.refill->storing) {
+        RefuseRefill(pg, i);
+      } else {
+        FailRefill(pg, i);
       }
     }
   }
@@ -109,15 +117,27 @@ void OpeningRun::On(const quorum::NodeAnswered& answered) {
       answered.answer);
 }
 
+bool OpeningRun::IsUsable(const quorum::PgPath& begun,
+                          const std::optional<quorum::Manifest>& manifest) const {
+  if (!begun.Check().ok() || begun.path.timeline() != options_.named.timeline) return false;
+  return !manifest.has_value() ||
+         (manifest->Check().ok() && manifest->timeline == options_.named.timeline);
+}
+
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Polled& polled) {
-  highest_seen_ = std::max(highest_seen_, polled.from.epoch.number);
-  if (phase_ != Phase::kPolling) return;
-  pg.members[member].waiting = false;
-  pg.members[member].polled = polled;
+  Member& m = pg.members[member];
+  if (PollAnswered(pg, member)) return;
+  if (!IsUsable(polled.begun, polled.manifest)) return;
+  highest_seen_ =
+      std::max({highest_seen_, polled.from.epoch.number, polled.begun.path.epoch().number});
+  if (phase_ != Phase::kPolling && phase_ != Phase::kPollingAgain) return;
+  m.waiting = false;
+  m.polled = polled;
 }
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Promised& promised) {
   if (promised.from.epoch != epoch_ || phase_ < Phase::kSealing) return;
+  if (!IsUsable(promised.begun, promised.manifest)) return;
   pg.members[member].waiting = false;
   pg.members[member].promised = promised;
 }
@@ -125,12 +145,23 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Promised& promised) 
 void OpeningRun::OnAnswer(Pg& pg, int member, const Refused& refused) {
   highest_seen_ = std::max(highest_seen_, refused.promised.number);
   Member& m = pg.members[member];
+  const bool polling = phase_ == Phase::kPolling || phase_ == Phase::kPollingAgain;
+  if (polling) PollAnswered(pg, member);
+  if (refused.from.epoch != epoch_) return;
   if (refused.reason == RefusalReason::kStaleEpoch) {
-    if (refused.from.epoch != epoch_) return;
-    // Outbid. Contenders that keep outnumbering each other part by random pauses.
-    StartOver(Duration::Millis(20 + static_cast<int64_t>(prng_.Below(200))));
-  } else if (refused.reason == RefusalReason::kNotPromised) {
-    m = Member{};
+    if (!polling) StartOver();  // outbid
+    return;
+  }
+  RefuseRefill(pg, member);
+  if (refused.reason == RefusalReason::kNotPromised) {
+    m.promised.reset();
+    m.inventory.reset();
+  } else if (refused.reason == RefusalReason::kUnknownSegment) {
+    if (std::exchange(m.created, false)) return;  // and lost it again: not at once
+    if (std::exchange(m.unknown, true)) return;
+    // From here on it is created, at once. Before the inventories nothing is: a segment that was
+    // made a moment ago would tell a read quorum nothing.
+    if (recovered_.has_value()) m.waiting = false;
   }
   // Every other refusal leaves `waiting` set: the member is asked again after retry_after.
 }
@@ -144,12 +175,22 @@ void OpeningRun::Enter(Phase phase) {
   for (Pg& pg : pgs_) {
     for (Member& member : pg.members) {
       member.waiting = false;
-      member.source.reset();
+      member.refill.reset();
     }
   }
 }
 
-void OpeningRun::StartOver(Duration pause) {
+// Contenders that keep outnumbering each other part by random pauses. Each pause may be twice as
+// long as the one before, so that however slow an opening is, one of them has the time for it.
+void OpeningRun::StartOver() {
+  const auto spread = static_cast<uint64_t>(pause_.millis());
+  resume_at_ = now_ + Duration::Millis(20 + static_cast<int64_t>(prng_.Below(spread)));
+  pause_ = std::min(pause_ * 2, kLongestPause);
+  Restart();
+  Enter(Phase::kBackingOff);
+}
+
+void OpeningRun::Restart() {
   pgs_.clear();
   manifest_ = options_.named;
   Pg first;
@@ -158,8 +199,6 @@ void OpeningRun::StartOver(Duration pause) {
   pgs_.push_back(std::move(first));
   recovered_.reset();
   offered_read_only_ = false;
-  resume_at_ = now_ + pause;
-  Enter(pause == Duration() ? Phase::kPolling : Phase::kBackingOff);
 }
 
 void OpeningRun::Fail(absl::Status status) {
@@ -173,6 +212,9 @@ void OpeningRun::Advance() {
     switch (phase_) {
       case Phase::kPolling:
         AfterPolls();
+        break;
+      case Phase::kPollingAgain:
+        AfterSecondPolls();
         break;
       case Phase::kSealing:
         AfterPromises();
@@ -197,7 +239,7 @@ void OpeningRun::Advance() {
 
 void OpeningRun::AfterPolls() {
   if (!ReadQuorums([](const Member& m) { return m.polled.has_value(); })) return;
-  if (options_.mode == OpenMode::kSnapshot) return OpenSnapshot();
+  if (options_.mode == OpenMode::kSnapshot) return ChooseReadPoint();
   if (options_.mode == OpenMode::kAutomatic) {
     for (const Member& member : pgs_.front().members) {
       if (!member.polled.has_value()) continue;
@@ -222,95 +264,81 @@ void OpeningRun::AfterPolls() {
 // fenced.
 void OpeningRun::AfterPromises() {
   if (!ReadQuorums([](const Member& m) { return m.promised.has_value(); })) return;
+  std::vector<quorum::Manifest> offered;
   for (const Member& member : pgs_.front().members) {
     if (!member.promised.has_value() || !member.promised->manifest.has_value()) continue;
-    if (IsNewer(*member.promised->manifest, manifest_)) manifest_ = *member.promised->manifest;
+    offered.push_back(*member.promised->manifest);
   }
-  bool added = false;
+  const Geometry geometry = TakeNewest(offered);
+  if (geometry == Geometry::kOther) return StartOver();
+  if (geometry == Geometry::kGrown) return;
+  if (absl::Status chosen = ChooseParent(); !chosen.ok()) return Fail(std::move(chosen));
+  Enter(Phase::kInventory);
+}
+
+OpeningRun::Geometry OpeningRun::TakeNewest(const std::vector<quorum::Manifest>& manifests) {
+  const auto newest = std::max_element(
+      manifests.begin(), manifests.end(),
+      [](const quorum::Manifest& a, const quorum::Manifest& b) { return IsNewer(b, a); });
+  if (newest == manifests.end() || !IsNewer(*newest, manifest_)) return Geometry::kSame;
+  const quorum::Manifest& offered = *newest;
+  if (offered.pgs.size() < pgs_.size()) return Geometry::kOther;
+  for (size_t i = 0; i < pgs_.size(); ++i) {
+    if (!(offered.pgs[i] == pgs_[i].membership)) return Geometry::kOther;
+  }
+  manifest_ = offered;
+  if (pgs_.size() == manifest_.pgs.size()) return Geometry::kSame;
   for (size_t i = pgs_.size(); i < manifest_.pgs.size(); ++i) {
     Pg pg;
     pg.membership = manifest_.pgs[i];
     pg.members.resize(pg.membership.members.size());
     pgs_.push_back(std::move(pg));
-    added = true;
   }
-  if (added) {
-    quorum_since_.reset();
-    return;
-  }
-  if (!ChooseParent()) {
-    return Fail(absl::DataLossError(
-        absl::StrCat("volume ", manifest_.name, ": the PGs' segments share no history")));
-  }
-  Enter(Phase::kInventory);
+  quorum_since_.reset();
+  return Geometry::kGrown;
 }
 
 // The newest epoch that some segment of every PG has on its history. An epoch that sent a record
 // had begun at a write quorum of every PG, so every read quorum shows it: nothing above the choice
 // ever sent one. (What is above are leaves of openings that did not finish.)
-bool OpeningRun::ChooseParent() {
-  const auto knows = [](const Member& m, TimelineId timeline, EpochId epoch) {
+absl::Status OpeningRun::ChooseParent() {
+  const auto lost = [this](const std::string& why) {
+    return absl::DataLossError(absl::StrCat("volume ", manifest_.name, ": ", why));
+  };
+  const TimelineId timeline = manifest_.timeline;
+  const auto knows = [timeline](const Member& m, EpochId epoch) {
     return m.promised.has_value() && m.promised->begun.path.Find(timeline, epoch) != nullptr;
   };
-  std::optional<EpochId> best;
-  const TimelineId timeline = manifest_.timeline;
-  for (const Member& candidate : pgs_.front().members) {
-    if (!candidate.promised.has_value()) continue;
-    for (const auto& step : candidate.promised->begun.path.steps()) {
-      if (step.timeline != timeline || (best.has_value() && step.epoch <= *best)) continue;
-      const bool everywhere = std::all_of(pgs_.begin(), pgs_.end(), [&](const Pg& pg) {
-        return std::any_of(pg.members.begin(), pg.members.end(),
-                           [&](const Member& m) { return knows(m, timeline, step.epoch); });
-      });
-      if (everywhere) best = step.epoch;
-    }
-  }
-  if (!best.has_value()) return false;
-  for (Pg& pg : pgs_) {
-    for (const Member& member : pg.members) {
-      if (!knows(member, timeline, *best)) continue;
-      pg.parent = quorum::PrefixTo(member.promised->begun, *best);
-      break;
-    }
-  }
-  return true;
-}
-
-// --- snapshots -----------------------------------------------------------------------------------
-
-void OpeningRun::OpenSnapshot() {
+  std::set<EpochId, std::greater<>> candidates;  // newest first: it is nearly always the first
   for (const Member& member : pgs_.front().members) {
-    if (!member.polled.has_value() || !member.polled->manifest.has_value()) continue;
-    if (IsNewer(*member.polled->manifest, manifest_)) manifest_ = *member.polled->manifest;
-  }
-  if (pgs_.size() < manifest_.pgs.size()) {
-    for (size_t i = pgs_.size(); i < manifest_.pgs.size(); ++i) {
-      Pg pg;
-      pg.membership = manifest_.pgs[i];
-      pg.members.resize(pg.membership.members.size());
-      pgs_.push_back(std::move(pg));
+    if (!member.promised.has_value()) continue;
+    for (const auto& step : member.promised->begun.path.steps()) {
+      if (step.timeline == timeline) candidates.insert(step.epoch);
     }
-    quorum_since_.reset();
-    return;
   }
-  OpenedReadOnly snapshot;
-  snapshot.manifest = manifest_;
-  for (const Pg& pg : pgs_) {
-    Lsn complete_to;
-    std::vector<std::optional<Lsn>> scls;
+  const auto chosen = std::find_if(candidates.begin(), candidates.end(), [&](EpochId epoch) {
+    return std::all_of(pgs_.begin(), pgs_.end(), [&](const Pg& pg) {
+      return std::any_of(pg.members.begin(), pg.members.end(),
+                         [&](const Member& m) { return knows(m, epoch); });
+    });
+  });
+  if (chosen == candidates.end()) return lost("the PGs' segments share no history");
+  if (*chosen >= epoch_) return lost("a segment promised an epoch that began long ago");
+  for (Pg& pg : pgs_) {
+    pg.parent.reset();
     for (const Member& member : pg.members) {
-      scls.emplace_back();
-      if (!member.polled.has_value()) continue;
-      snapshot.epoch = std::max(snapshot.epoch, member.polled->from.epoch);
-      snapshot.read_point = std::max(snapshot.read_point, member.polled->vdl_heard);
-      complete_to = std::max(complete_to, member.polled->scl);
-      scls.back() = member.polled->scl;
+      if (!knows(member, *chosen)) continue;
+      quorum::PgPath history = quorum::PrefixTo(member.promised->begun, *chosen);
+      if (!pg.parent.has_value())
+        pg.parent = std::move(history);
+      else if (!(*pg.parent == history))
+        return lost("two segments of a PG tell two histories");
     }
-    snapshot.complete_to.push_back(complete_to);
-    snapshot.scls.push_back(std::move(scls));
+    if (!(pg.parent->path == pgs_.front().parent->path)) {
+      return lost("the segments of two PGs tell two histories");
+    }
   }
-  out_->push_back(std::move(snapshot));
-  Enter(Phase::kDone);
+  return absl::OkStatus();
 }
 
 }  // namespace hexad::backtrack

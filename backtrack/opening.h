@@ -40,7 +40,11 @@ struct OpeningOptions {
   quorum::Manifest named;
   uint64_t claimant = 0;  // drawn at random by the process, never reused
   uint64_t seed = 1;      // of the back-off between contenders
+  // Of the volume, not of the process: every writer of a volume uses the same (docs/recovery.md,
+  // 5).
   uint64_t lal = quorum::kDefaultLal;
+  // kSnapshot: a read point that was offered before; the next one is never lower.
+  Lsn at_least;
   Duration writer_silence = Duration::Seconds(3);   // kAutomatic: heard within this = alive
   Duration answer_grace = Duration::Millis(30);     // after a read quorum, wait this for the rest
   Duration retry_after = Duration::Millis(400);     // ask again what was not answered
@@ -63,7 +67,8 @@ struct Opened {
 
 // The volume can be read at `read_point`, and not written. After sealing: a read quorum of every PG
 // promised and told what it holds, but no write quorum is there; the opening goes on and may still
-// become Opened. From a snapshot: the highest VDL that a read quorum of every PG has heard.
+// become Opened. From a snapshot: the highest VDL that a read quorum of every PG had heard, and
+// what is complete for it by a second poll, so that no page is older than the read point says.
 struct OpenedReadOnly {
   EpochId epoch;  // what reads must claim
   Lsn read_point;

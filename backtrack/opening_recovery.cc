@@ -1,4 +1,4 @@
-// Opening: inventories, refill, begin; and who is asked what next.
+// Opening: inventories, begin; and who is asked what next.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -18,38 +18,25 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::InventoryTaken& take
   Member& m = pg.members[member];
   m.waiting = false;
   m.inventory = taken.inventory;
-  m.scl = std::max(m.scl, taken.inventory.scl);
-  if (recovered_.has_value() && taken.inventory.vdl_heard > recovered_->vdl) {
-    Fail(absl::DataLossError(
-        absl::StrCat("volume ", manifest_.name, ": ", pg.membership.members[member].node.value(),
-                     " heard VDL ", taken.inventory.vdl_heard.value(), ", above the recovered VDL ",
-                     recovered_->vdl.value(), ": a read quorum answered without it")));
-  }
+  m.scl = taken.inventory.scl;
+  if (recovered_.has_value()) CheckHeard(pg, member);
 }
 
-void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::LogPart& part) {
-  if (part.from.epoch != epoch_ || phase_ != Phase::kRefilling) return;
-  for (int target = 0; target < static_cast<int>(pg.members.size()); ++target) {
-    Member& m = pg.members[target];
-    if (m.source != member) continue;
-    if (part.boxcars.empty()) {
-      pg.members[member].lacking = true;
-      m.source.reset();
-      m.waiting = false;
-      return;
-    }
-    m.asked_at = now_;
-    Send(pg, target, quorum::Refill{EnvelopeFor(pg), *pg.parent, part.boxcars});
-    return;
-  }
+// What was heard as durable is found by every read quorum, also by one that does not include this
+// member.
+void OpeningRun::CheckHeard(const Pg& pg, int member) {
+  const Lsn heard = pg.members[member].inventory->vdl_heard;
+  if (heard <= recovered_->vdl || phase_ == Phase::kDone) return;
+  Fail(absl::DataLossError(
+      absl::StrCat("volume ", manifest_.name, ": ", pg.membership.members[member].node.value(),
+                   " heard VDL ", heard.value(), ", above the recovered VDL ",
+                   recovered_->vdl.value(), ": a read quorum answered without it")));
 }
 
-void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Refilled& refilled) {
-  if (refilled.from.epoch != epoch_) return;
-  Member& m = pg.members[member];
-  m.waiting = false;
-  m.source.reset();
-  m.scl = std::max(m.scl, refilled.scl);
+void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Created& created) {
+  if (created.from.epoch != epoch_) return;
+  pg.members[member].waiting = false;
+  pg.members[member].created = true;
 }
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Begun& begun) {
@@ -64,15 +51,49 @@ void OpeningRun::AfterInventories() {
   if (!ReadQuorums([](const Member& m) { return m.inventory.has_value(); })) return;
   std::vector<quorum::PgInventory> inventories;
   for (const Pg& pg : pgs_) {
+    // Only members that can still give what they listed: a tail that went with its segment would be
+    // waited for in vain. A read quorum of the others is enough.
+    MemberSet use = Those(pg, [](const Member& m) { return m.inventory.has_value(); });
+    MemberSet trusted = use;
+    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
+      if (distrusted_.contains(pg.membership.members[i].node)) trusted.Remove(i);
+    }
+    if (pg.membership.Quorums().CanRead(trusted)) use = trusted;
     quorum::PgInventory inventory;
     inventory.membership = &pg.membership;
-    for (const Member& member : pg.members) inventory.answers.push_back(member.inventory);
+    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
+      inventory.answers.push_back(use.Has(i) ? pg.members[i].inventory : std::nullopt);
+    }
     inventories.push_back(std::move(inventory));
   }
   auto recovered = quorum::Recover(inventories);
   if (!recovered.ok()) return Fail(recovered.status());
   recovered_ = *std::move(recovered);
-  Enter(Phase::kRefilling);
+  if (absl::Status planned = PlanForks(); !planned.ok()) return Fail(std::move(planned));
+  for (Pg& pg : pgs_) {
+    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
+      if (pg.members[i].inventory.has_value()) CheckHeard(pg, i);
+    }
+  }
+  if (phase_ == Phase::kInventory) Enter(Phase::kRefilling);
+}
+
+// The new epoch's path in every PG. The inventories came from peers: what they prove may be no
+// place where this history can fork.
+absl::Status OpeningRun::PlanForks() {
+  const quorum::Path& parent = pgs_.front().parent->path;
+  first_lsn_ = NextFirstLsn(parent, recovered_->vdl, options_.lal);
+  for (size_t i = 0; i < pgs_.size(); ++i) {
+    auto path =
+        pgs_[i].parent->TryFork(epoch_, recovered_->vdl, first_lsn_, recovered_->pgs[i].tail);
+    if (!path.ok()) {
+      return absl::DataLossError(
+          absl::StrCat("volume ", manifest_.name, ", PG ", i,
+                       ": what its segments hold is no history of it: ", path.status().message()));
+    }
+    pgs_[i].path = *std::move(path);
+  }
+  return absl::OkStatus();
 }
 
 MemberSet OpeningRun::Complete(const Pg& pg, Lsn tail) const {
@@ -90,18 +111,15 @@ void OpeningRun::AfterRefills() {
   for (size_t i = 0; i < pgs_.size(); ++i) {
     Pg& pg = pgs_[i];
     const auto& recovered = recovered_->pgs[i];
-    if (pg.membership.Quorums().CanWrite(Complete(pg, recovered.tail))) continue;
+    if (pg.membership.Quorums().CanWrite(Complete(pg, recovered.tail))) {
+      pg.sourceless_since.reset();
+      continue;
+    }
     ready = false;
     PlanRefills(pg, recovered);
+    if (GiveUpSources(pg, recovered.tail)) return;
   }
   if (!ready) return OfferReadOnly();
-  const quorum::Path path =
-      PlanRecoveryFork(pgs_.front().parent->path, epoch_, recovered_->vdl, options_.lal);
-  first_lsn_ = path.newest().first_lsn;
-  for (size_t i = 0; i < pgs_.size(); ++i) {
-    pgs_[i].path =
-        pgs_[i].parent->Fork(epoch_, recovered_->vdl, first_lsn_, recovered_->pgs[i].tail);
-  }
   Enter(Phase::kBeginning);
 }
 
@@ -139,47 +157,12 @@ void OpeningRun::AfterBegins() {
   Enter(Phase::kDone);
 }
 
-// --- refill --------------------------------------------------------------------------------------
-
-// Fills as few members as a write quorum needs, the ones with the least to fill first.
-void OpeningRun::PlanRefills(Pg& pg, const quorum::RecoveredPg& recovered) {
-  MemberSet chosen = Complete(pg, recovered.tail);
-  std::vector<int> behind;
-  for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
-    if (!chosen.Has(i) && IsUp(pg, i) && pg.members[i].inventory.has_value()) behind.push_back(i);
-  }
-  std::stable_sort(behind.begin(), behind.end(),
-                   [&](int a, int b) { return pg.members[a].scl > pg.members[b].scl; });
-  for (const int target : behind) {
-    if (pg.membership.Quorums().CanWrite(chosen)) return;
-    chosen.Add(target);
-    if (!pg.members[target].waiting) Fetch(pg, target);
-  }
-}
-
-void OpeningRun::Fetch(Pg& pg, int target) {
-  const Lsn tail = recovered_->pgs[&pg - pgs_.data()].tail;
-  const MemberSet complete = Complete(pg, tail);
-  for (int source = 0; source < static_cast<int>(pg.members.size()); ++source) {
-    if (!complete.Has(source) || !IsUp(pg, source) || pg.members[source].lacking) continue;
-    // One fetch at a time from a source: its answer names no target.
-    const bool busy = std::any_of(pg.members.begin(), pg.members.end(),
-                                  [&](const Member& m) { return m.source == source; });
-    if (busy) continue;
-    Member& m = pg.members[target];
-    m.source = source;
-    m.waiting = true;
-    m.asked_at = now_;
-    Send(pg, source, quorum::FetchLog{EnvelopeFor(pg), *pg.parent, m.scl, tail});
-    return;
-  }
-}
-
 // --- asking --------------------------------------------------------------------------------------
 
 bool OpeningRun::HasAnswered(const Member& member, Phase phase) {
   switch (phase) {
     case Phase::kPolling:
+    case Phase::kPollingAgain:
       return member.polled.has_value();
     case Phase::kSealing:
       return member.promised.has_value();
@@ -198,7 +181,12 @@ bool OpeningRun::HasAnswered(const Member& member, Phase phase) {
 
 std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member) {
   const Envelope to = EnvelopeFor(pg);
-  if (phase_ == Phase::kPolling) return quorum::Poll{to};
+  if (phase_ == Phase::kPolling || phase_ == Phase::kPollingAgain) return quorum::Poll{to};
+  if (member.unknown && !member.created && recovered_.has_value()) {
+    const size_t index = static_cast<size_t>(&pg - pgs_.data());
+    return quorum::CreateSegment{to, pg.membership, manifest_.page_size,
+                                 manifest_.FirstPageOf(index), manifest_.pages_per_pg};
+  }
   if (!member.promised.has_value() && phase_ != Phase::kBeginning) return quorum::Seal{to};
   if (phase_ == Phase::kInventory || phase_ == Phase::kRefilling) {
     return quorum::TakeInventory{to, *pg.parent};
@@ -220,6 +208,9 @@ void OpeningRun::AskAll() {
       if (!request.has_value()) continue;
       member.waiting = true;
       member.asked_at = now_;
+      if (std::holds_alternative<quorum::Poll>(*request)) {
+        ++polls_out_[{pg.membership.pg, pg.membership.members[i].node}];
+      }
       Send(pg, i, *std::move(request));
     }
   }
@@ -254,7 +245,10 @@ bool OpeningRun::ReadQuorums(Has has) {
   bool everyone = true;
   for (const Pg& pg : pgs_) {
     const MemberSet those = Those(pg, has);
-    if (!pg.membership.Quorums().CanRead(those)) return false;
+    if (!pg.membership.Quorums().CanRead(those)) {
+      quorum_since_.reset();  // lost within the grace, if it was there
+      return false;
+    }
     everyone = everyone && those == Those(pg, [](const Member&) { return true; });
   }
   if (!quorum_since_.has_value()) quorum_since_ = now_;
@@ -278,6 +272,14 @@ Instant OpeningRun::NextDeadline() const {
   for (const Pg& pg : pgs_) {
     for (const Member& member : pg.members) {
       if (member.waiting) next = std::min(next, member.asked_at + options_.retry_after);
+      if (member.refill.has_value()) next = std::min(next, member.refill->since + RefillPatience());
+    }
+    if (phase_ != Phase::kRefilling) continue;
+    if (pg.sourceless_since.has_value()) {
+      next = std::min(next, *pg.sourceless_since + SourcePatience());
+    }
+    for (const auto& [pair, at] : pg.failed) {
+      if (at + options_.retry_after > now_) next = std::min(next, at + options_.retry_after);
     }
   }
   return next;
@@ -298,9 +300,9 @@ void OpeningRun::CheckInvariants() const {
 }
 
 std::string OpeningRun::Describe() const {
-  static constexpr const char* kNames[] = {"not started",      "polling",   "sealing",
-                                           "taking inventory", "refilling", "beginning",
-                                           "backing off",      "done"};
+  static constexpr const char* kNames[] = {"not started", "polling",          "polling again",
+                                           "sealing",     "taking inventory", "refilling",
+                                           "beginning",   "backing off",      "done"};
   std::string text = absl::StrCat(kNames[static_cast<int>(phase_)], " epoch ", epoch_.number);
   for (size_t i = 0; i < pgs_.size(); ++i) {
     const Pg& pg = pgs_[i];

@@ -8,7 +8,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backtrack/opening.h"
@@ -26,15 +28,26 @@ class OpeningRun {
   std::string Describe() const;
 
  private:
+  static constexpr Duration kFirstPause = Duration::Millis(200);
+  static constexpr Duration kLongestPause = Duration::Seconds(5);
+
   enum class Phase {
     kIdle,
     kPolling,
+    kPollingAgain,  // kSnapshot only
     kSealing,
     kInventory,
     kRefilling,
     kBeginning,
     kBackingOff,
     kDone
+  };
+
+  // A part of the log on its way to a member: first fetched from `source`, then stored.
+  struct Refill {
+    int source = 0;
+    Instant since;
+    bool storing = false;
   };
 
   // What one member of one PG has answered in this attempt, and what it was asked last.
@@ -46,16 +59,24 @@ class OpeningRun {
     std::optional<Lsn> begun_scl;
     bool waiting = false;
     Instant asked_at;
-    // As a target of refill: the member it is filled from, while a fetch or a refill is under way.
-    std::optional<int> source;
-    // As a source: it was asked for records that it turned out not to have.
-    bool lacking = false;
+    // Answers still to come to polls from before the read point was chosen: they prove nothing.
+    int polls_stale = 0;
+    // Its node is up and has no such segment: it was down when the PG was created.
+    bool unknown = false;
+    bool created = false;          // by this opening
+    std::optional<Refill> refill;  // as a target
+    int source_failures = 0;       // as a source: in a row
   };
   struct Pg {
     quorum::Membership membership;
     std::vector<Member> members;
     std::optional<quorum::PgPath> parent;
     std::optional<quorum::PgPath> path;
+    // (source, target) -> when a refill between them last failed: tried last, and not again before
+    // retry_after.
+    std::map<std::pair<int, int>, Instant> failed;
+    // Since when it needs a refill, and has no source for one but answers enough without it.
+    std::optional<Instant> sourceless_since;
   };
 
   // --- inputs
@@ -71,6 +92,7 @@ class OpeningRun {
   void OnAnswer(Pg& pg, int member, const quorum::LogPart& part);
   void OnAnswer(Pg& pg, int member, const quorum::Refilled& refilled);
   void OnAnswer(Pg& pg, int member, const quorum::Begun& begun);
+  void OnAnswer(Pg& pg, int member, const quorum::Created& created);
   void OnAnswer(Pg& pg, int member, const quorum::Refused& refused);
 
   // --- moving on
@@ -78,21 +100,46 @@ class OpeningRun {
   void AfterPolls();
   void AfterPromises();
   void AfterInventories();
+  void CheckHeard(const Pg& pg, int member);
   void AfterRefills();
   void AfterBegins();
-  void OpenSnapshot();
-  bool ChooseParent();
+  void ChooseReadPoint();
+  void AfterSecondPolls();
+  bool PollAnswered(Pg& pg, int member);  // true: it answers a poll from before the read point
+  std::vector<quorum::Manifest> PolledManifests() const;
+  EpochId SnapshotEpoch(const OpenedReadOnly& snapshot) const;
+  // What an answer said about its history is well-formed, and of this timeline.
+  bool IsUsable(const quorum::PgPath& begun, const std::optional<quorum::Manifest>& manifest) const;
+  enum class Geometry { kSame, kGrown, kOther };
+  // Takes the newest of these if it is newer than what is known, and adds the PGs that it lists.
+  // kOther: it does not list the PGs of this attempt, which must start over.
+  Geometry TakeNewest(const std::vector<quorum::Manifest>& manifests);
+  absl::Status ChooseParent();
+  absl::Status PlanForks();
   void OfferReadOnly();
   void Enter(Phase phase);
-  void StartOver(Duration pause);
+  void StartOver();  // after a random pause, twice as long each time: contenders part by it
+  void Restart();
   void Fail(absl::Status status);
 
   // --- asking
   void AskAll();
   std::optional<quorum::SegmentRequest> NextFor(Pg& pg, Member& member);
   void Send(Pg& pg, int member, quorum::SegmentRequest request);
+
+  // --- refill
   void PlanRefills(Pg& pg, const quorum::RecoveredPg& recovered);
-  void Fetch(Pg& pg, int target);
+  std::optional<int> SourceFor(const Pg& pg, int target, Lsn tail) const;
+  void Fetch(Pg& pg, int target, int source, Lsn tail);
+  // Ends the refill of `target`, if there is one, because it brought nothing.
+  void FailRefill(Pg& pg, int target);
+  void FailSource(Pg& pg, int source);
+  void RefuseRefill(Pg& pg, int member);
+  // Starts over if this PG's only sources are gone or give nothing, and the rest can do without.
+  bool GiveUpSources(Pg& pg, Lsn tail);
+  bool IsFaulty(const Pg& pg, int member) const;
+  Duration RefillPatience() const { return options_.retry_after * 10; }
+  Duration SourcePatience() const { return options_.retry_after * 3; }
 
   // --- questions
   bool IsUp(const Pg& pg, int member) const;
@@ -119,10 +166,15 @@ class OpeningRun {
   uint32_t highest_seen_ = 0;
   std::optional<quorum::Recovered> recovered_;
   Lsn first_lsn_;
+  // kSnapshot: polls that were sent and not answered. A stream answers in order.
+  std::map<std::pair<PgId, NodeId>, int> polls_out_;
+  Lsn read_point_;               // kSnapshot
+  std::set<NodeId> distrusted_;  // sources that failed: recovered without, where the rest suffices
   bool offered_read_only_ = false;
   Instant phase_since_;
   std::optional<Instant> quorum_since_;  // of answers in this phase: the grace counts from here
   Instant resume_at_;                    // kBackingOff
+  Duration pause_ = kFirstPause;
 };
 
 }  // namespace hexad::backtrack

@@ -41,18 +41,40 @@ absl::Status PgPath::Check() const {
   return absl::OkStatus();
 }
 
-PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
-  INVARIANT(tail <= fork);
+absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
+  const auto refuse = [&](const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat("epoch ", epoch.number, " at ", fork.value(),
+                                                   " of ", path.Describe(), ", with tail ",
+                                                   tail.value(), ": ", why));
+  };
+  if (path.empty() || !path.CanForkAt(fork)) return refuse("the fork is outside the history");
+  if (tail > fork) return refuse("the tail lies above the fork");
+  if (first_lsn <= fork || first_lsn == Lsn::Max()) return refuse("no LSN is left to start at");
+  for (const PathStep& step : path.steps()) {
+    if (step.timeline != path.timeline()) continue;
+    if (epoch <= step.epoch) return refuse("the epoch is not a later one");
+    // Nothing is ever written in the root epoch, so its LSNs are still free.
+    if (first_lsn < step.first_lsn ||
+        (first_lsn == step.first_lsn && step.epoch != EpochId::Root())) {
+      return refuse("it starts at or below an earlier epoch");
+    }
+  }
   PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}};
   const std::vector<PathStep>& steps = child.path.steps();
   for (size_t i = 0; i + 1 < steps.size(); ++i) {
     // Only the steps that end at the fork can have been cut by it; before them nothing changed.
     const bool ends_at_fork = steps[i].last_lsn == fork;
-    INVARIANT(ends_at_fork || tails[i] <= tail);
+    if (!ends_at_fork && tails[i] > tail) return refuse("the tail lies below an earlier one");
     child.tails.push_back(ends_at_fork ? tail : tails[i]);
   }
-  INVARIANT(child.Check().ok());
+  if (absl::Status status = child.Check(); !status.ok()) return status;
   return child;
+}
+
+PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
+  auto child = TryFork(epoch, fork, first_lsn, tail);
+  INVARIANT(child.ok());
+  return *std::move(child);
 }
 
 // An epoch has one parent and one fork, so two paths that share a step share everything before it,

@@ -22,7 +22,10 @@ struct PgPath {
   absl::Status Check() const;
   // The PG's last record at or below the newest fork: where the newest epoch's chain attaches.
   Lsn fork_tail() const { return tails.empty() ? Lsn::None() : tails.back(); }
-  // This history with one more epoch. `tail`: the PG's last record at or below `fork`.
+  // This history with one more epoch. `tail`: the PG's last record at or below `fork`. Of evidence
+  // from outside: INVALID_ARGUMENT if such a fork cannot be.
+  absl::StatusOr<PgPath> TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
+  // The same. REQUIRES: it can be.
   PgPath Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
 
   // A chain was whole up to `scl` on `from`. Up to where is it whole on this path?

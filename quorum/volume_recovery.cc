@@ -151,6 +151,11 @@ absl::StatusOr<RecoveredPg> RecoverPg(const PgInventory& inventory, Lsn vdl) {
   }
   INVARIANT(longest != nullptr);
   pg.tail = TailOf(*longest, vdl);
+  if (pg.tail > longest->scl) {
+    return Contradiction(inventory.membership->pg, "its last record up to VDL ", vdl.value(),
+                         " is ", pg.tail.value(), ", and no answer is whole beyond ",
+                         longest->scl.value());
+  }
   for (size_t i = 0; i < inventory.answers.size(); ++i) {
     const std::optional<SegmentInventory>& answer = inventory.answers[i];
     if (!answer || answer->scl < pg.tail) continue;

@@ -75,6 +75,9 @@ void VolumeWorld::StepOpening(Writer& writer, const backtrack::OpeningInput& in)
   std::vector<backtrack::OpeningEffect> effects;
   writer.opening->Step(in, now_, effects);
   writer.opening->CheckInvariants();
+  if (std::holds_alternative<backtrack::OpeningTick>(in)) {
+    Check(writer.opening->NextDeadline() > now_, "an opening's deadline stands still");
+  }
   for (auto& effect : effects) {
     if (auto* send = std::get_if<quorum::Send>(&effect)) {
       SendTo(writer, *send);
