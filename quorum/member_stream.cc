@@ -12,9 +12,7 @@ constexpr int kMaxResendDoublings = 2;
 }  // namespace
 
 Instant MemberStream::ResendAt(const BoxcarQueue& queue, Duration resend_after) const {
-  if (!begun() || braked()) return Instant::Never();
-  // Left to gossip until its SCL reaches what is retained: more bytes would only fill its queue.
-  if (lagging && scl < queue.attach_lsn()) return Instant::Never();
+  if (!begun() || braked() || scl < queue.attach_lsn()) return Instant::Never();
   const Seq oldest = std::max(acked, queue.quorum());
   if (oldest >= next) return Instant::Never();
   // A segment may have been quiet for long because there was nothing to acknowledge.
@@ -22,8 +20,11 @@ Instant MemberStream::ResendAt(const BoxcarQueue& queue, Duration resend_after) 
   return since + resend_after * (1 << std::min(resends, kMaxResendDoublings));
 }
 
-MemberStream::Seq MemberStream::ResendFrom(const BoxcarQueue& queue) const {
-  return scl < queue.attach_lsn() ? std::max(acked, queue.quorum()) : acked;
+void MemberStream::Rewind(Instant now) {
+  next = acked;
+  lagging = false;
+  quiet_since = now;
+  ++resends;
 }
 
 void MemberStream::Stop() {

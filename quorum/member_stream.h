@@ -15,6 +15,7 @@
 // Plain data and the questions that need nothing else; PgLane decides and sends.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "quorum/base/instant.h"
@@ -74,15 +75,21 @@ struct MemberStream {
 
   // Bytes sent and not acknowledged.
   uint64_t Unacked(const BoxcarQueue& queue) const { return queue.BytesBefore(next) - acked_bytes; }
-  // When what it was sent and has not acknowledged goes out again, if that still matters: if the
-  // boxcar lacks a write quorum. Each repetition waits twice as long, up to four times.
+  // How many may be: few once a resend has been in vain, so that a node that is stuck does not wake
+  // up to the same megabytes many times over. One acknowledgement opens the window again.
+  uint64_t Window(uint64_t limit) const {
+    return resends == 0 ? limit : std::min<uint64_t>(limit, kMaxBoxcarBytes);
+  }
+  // When what it was sent and has not acknowledged goes out again, if that matters: if a boxcar
+  // among it lacks a write quorum, and the segment's SCL has reached what is retained. (One that is
+  // further behind can be helped by gossip only, and gossip brings it the rest too.) Each
+  // repetition waits twice as long, up to four times.
   Instant ResendAt(const BoxcarQueue& queue, Duration resend_after) const;
-  // From where to resend: right after its SCL, or, if that is no longer retained, what lacks a
-  // quorum.
-  Seq ResendFrom(const BoxcarQueue& queue) const;
 
   // The stream ended, or is worth nothing any more.
   void Stop();
+  // What it has not acknowledged is to be sent again.
+  void Rewind(Instant now);
   // It answered Begun at this SCL.
   void Start(const BoxcarQueue& queue, Lsn at, Instant now);
   // REQUIRES: to > scl.

@@ -47,7 +47,7 @@ void PgLane::Seal(LaneTurn& turn) {
 
 void PgLane::Pump(MemberStream& member, LaneTurn& turn) {
   while (member.may_send() && member.next < queue_.end()) {
-    if (member.Unacked(queue_) > options_.member_queue_limit_bytes) {
+    if (member.Unacked(queue_) > member.Window(options_.member_queue_limit_bytes)) {
       member.lagging = true;
     } else {
       SendNext(member, turn);
@@ -140,7 +140,7 @@ void PgLane::Tick(LaneTurn& turn) {
   if (queue_.in_flight() && resend_at_ <= turn.now) {
     for (MemberStream& member : members_) {
       if (member.ResendAt(queue_, options_.resend_after) > turn.now) continue;
-      Resend(member, turn.now);
+      member.Rewind(turn.now);
       Pump(member, turn);
     }
     resend_at_ = Instant::Never();

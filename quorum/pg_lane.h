@@ -104,7 +104,6 @@ class PgLane {
   void RetryAt(MemberStream& member, Instant at);
   void Retry(MemberStream& member, LaneTurn& turn);
   void FindRetry();
-  void Resend(MemberStream& member, Instant now);
   bool OwesManifest(const MemberStream& member) const;
 
   bool OnBegun(int index, const Begun& begun, LaneTurn& turn);

@@ -163,13 +163,6 @@ void PgLane::Retry(MemberStream& member, LaneTurn& turn) {
   }
 }
 
-void PgLane::Resend(MemberStream& member, Instant now) {
-  member.next = member.ResendFrom(queue_);
-  member.lagging = false;
-  member.quiet_since = now;
-  ++member.resends;
-}
-
 // ---- answers
 
 bool PgLane::Answered(int index, const SegmentAnswer& answer, LaneTurn& turn) {
@@ -299,7 +292,7 @@ void PgLane::OnBadRequest(int index, LaneTurn& turn) {
   member.bad_since = turn.now;
   if (!member.begun()) return Ask(member, turn);
   if (OwesManifest(member)) SendBegin(member, turn);
-  if (!member.braked()) Resend(member, turn.now);
+  if (!member.braked()) member.Rewind(turn.now);
 }
 
 }  // namespace hexad::quorum

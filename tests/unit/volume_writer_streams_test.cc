@@ -100,18 +100,23 @@ TEST(WriterStreams, ReturningSegmentGetsWhatIsRetainedAboveItsScl) {
 }
 
 TEST(WriterStreams, WhatASegmentMissedWhileDownIsLeftToGossip) {
-  WriterWorld world;
+  WriterOptions options;
+  options.member_queue_limit_bytes = 2500;
+  WriterWorld world(options);
   world.BeginAll();
   world.Down("n6");
-  world.Touch({1});
-  world.DeliverAll();  // all that are up have it: dropped
+  for (int i = 0; i < 5; ++i) {
+    SubmitBytes(world, 1000);
+    world.DeliverAll();  // all that are up have it: dropped
+  }
   world.Up("n6");
   EXPECT_THAT(BoxcarsTo(world.Deliver("n6")), IsEmpty());
-  world.Touch({1});
+  // What comes now it is sent, and keeps above the gap: what it missed does not fill its window.
+  EXPECT_THAT(BoxcarsTo(SubmitBytes(world, 1000)), SizeIs(6));
   world.DeliverAll();
-  EXPECT_EQ(world.SegmentAt("n6").scl(), Lsn(900)) << "stored above a gap";
+  EXPECT_EQ(world.SegmentAt("n6").scl(), Lsn(900));
   world.SegmentAt("n6").TakeFrom(world.SegmentAt("n1"));
-  EXPECT_EQ(world.SegmentAt("n6").scl(), Lsn(1902));
+  EXPECT_EQ(world.SegmentAt("n6").scl(), Lsn(1906));
 }
 
 // ---- resending
@@ -149,6 +154,23 @@ TEST(WriterStreams, ResendingWaitsLongerEachTimeAndStartsOverWithProgress) {
   world.DeliverAll();
   world.Touch({1});
   EXPECT_LE(world.writer.NextDeadline(), world.now + options.resend_after);
+}
+
+// A node that was stopped and goes on: it must not find the same megabytes over and over.
+TEST(WriterStreams, ResendsInVainAreSmallAndOneAckOpensTheWindow) {
+  WriterOptions options;
+  options.boxcar_target_bytes = 1;
+  WriterWorld world(options);
+  world.BeginAll();
+  for (int i = 0; i < 40; ++i) SubmitBytes(world, 64 << 10);  // 2.5 MiB
+  LoseAll(world);
+  EXPECT_THAT(BoxcarsTo(world.Tick(options.resend_after)), SizeIs(6 * 16)) << "1 MiB each";
+  LoseAll(world);
+  EXPECT_THAT(BoxcarsTo(world.Tick(options.resend_after * 2)), SizeIs(6 * 16));
+  world.Handle("n1");
+  EXPECT_THAT(BoxcarsTo(world.Hear("n1")), SizeIs(40 - 16)) << "all that was not sent again";
+  world.DeliverAll();
+  EXPECT_EQ(world.writer.vdl(), Lsn(1940));
 }
 
 TEST(WriterStreams, SilentSegmentIsNotHurriedWhenSomethingNewIsSent) {
