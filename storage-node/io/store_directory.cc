@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -61,6 +63,9 @@ void ForEachFile(const std::string& directory, const Visit& visit) {
 absl::StatusOr<DirectoryState> InspectDirectory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
+  if (error == std::errc::no_space_on_device) {
+    return absl::ResourceExhaustedError(absl::StrCat("no space to make ", directory));
+  }
   if (error) return Unusable(directory, error.message());
   if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
     return Unusable(directory, absl::StrCat(std::generic_category().message(errno),

@@ -182,7 +182,7 @@ TEST_F(RocksDbFailure, WithoutSpaceForCompactionsPromisesGoOn) {
 }
 
 TEST_F(RocksDbFailure, SpaceComesAndGoesManyTimes) {
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 5; ++round) {
     faults_->Arm(Fault::kAppendNoSpace, round % 3 == 0 ? ".sst" : ".log");
     const absl::Status status = WriteUntilFailure();
     EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;

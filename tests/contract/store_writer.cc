@@ -1,7 +1,9 @@
 // Writes the pattern (store_pattern.h) into a store and prints one line per write that returned, so
 // that a test can kill it, or cut its power, and then check what it had been promised:
 //
-//   store_writer DIRECTORY SEED FIRST BYTES MEMORY_BYTES [SYNCED_ONLY]
+//   store_writer DIRECTORY SEED FIRST BYTES MEMORY_BYTES [synced|lying]
+//
+// synced: every write is. lying: no fsync does anything (the negative control of power cuts).
 //
 // Lines: "open", then "synced N" or "ordered N", or "failed MESSAGE" and the end. It never ends by
 // itself otherwise: the test ends it.
@@ -10,6 +12,7 @@
 #include <string>
 
 #include "storage-node/io/rocksdb_segment_store.h"
+#include "tests/contract/fault_file_system.h"
 #include "tests/contract/store_pattern.h"
 
 using namespace hexad::storage_node;
@@ -19,6 +22,12 @@ int main(int argc, char** argv) {
   StoreOptions options;
   options.memory_bytes = std::strtoull(argv[5], nullptr, 10);
   options.reserve_bytes = 0;
+  const std::string variant = argc > 6 ? argv[6] : "";
+  if (variant == "lying") {
+    const auto files = std::make_shared<FaultFileSystem>();
+    files->Arm(Fault::kSyncLies, "");
+    options.file_system = files;
+  }
   auto store = RocksDbSegmentStore::Open(argv[1], options);
   if (!store.ok()) {
     std::printf("failed %s\n", store.status().ToString().c_str());
@@ -30,7 +39,7 @@ int main(int argc, char** argv) {
   const size_t bytes = std::strtoull(argv[4], nullptr, 10);
   for (uint64_t n = std::strtoull(argv[3], nullptr, 10);; ++n) {
     PatternWrite write = MakeWrite(seed, n, bytes);
-    if (argc > 6) write.durability = Durability::kSynced;
+    if (variant == "synced") write.durability = Durability::kSynced;
     const auto status = (*store)->Write({&write.batch}, write.durability);
     if (!status.ok()) {
       std::printf("failed %s\n", status.ToString().c_str());
