@@ -24,16 +24,16 @@ Progress::~Progress() {
   if (enabled_) std::cerr << kWipeLine << std::flush;
 }
 
-void Progress::Set(uint64_t done, uint64_t of) {
-  if (!enabled_ || of == 0) return;
+void Progress::SetShare(uint64_t part, uint64_t whole, uint64_t units) {
+  if (!enabled_ || whole == 0 || part == 0) return;
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   if (now - drawn_ < kDrawEvery) return;
   drawn_ = now;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
-  const double rate = static_cast<double>(done) / seconds;
-  const double left = rate > 0 ? static_cast<double>(of - done) / rate : 0;
-  std::cerr << kWipeLine << what_ << "  " << done * 100 / of << " %  "
+  const double rate = static_cast<double>(units) / seconds;
+  const double left = seconds * static_cast<double>(whole - part) / static_cast<double>(part);
+  std::cerr << kWipeLine << what_ << "  " << part * 100 / whole << " %  "
             << Thousands(static_cast<uint64_t>(rate)) << " " << unit_ << "/s  " << Seconds(left)
             << " left" << std::flush;
 }

@@ -17,7 +17,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void Set(uint64_t done, uint64_t of);
+  void Set(uint64_t done, uint64_t of) { SetShare(done, of, done); }
+  // A share of the whole has passed (of its time, say) while `units` were done.
+  void SetShare(uint64_t part, uint64_t whole, uint64_t units);
 
  private:
   const std::string what_;

@@ -1,7 +1,7 @@
 // A ClusterPicture for people (a table per thing) and for programs (the JSON of CLI.md).
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <string>
 

@@ -3,20 +3,18 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/launcher/cluster_dir.h"
+#include "cli/launcher/wait.h"
 #include "proto/compute.grpc.pb.h"
 #include "proto/node.grpc.pb.h"
 #include "quorum/base/types.h"
 
 namespace hexad::launcher {
-
-using Millis = std::chrono::milliseconds;
 
 class AdminClient {
  public:

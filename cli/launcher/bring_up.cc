@@ -51,9 +51,10 @@ absl::Status StartWhatIsDown(Launcher& launcher) {
                      " lost its data and counts for no quorum; hexad doctor says more"));
   }
   if (launcher.StateOf(kCompute) != ProcessState::kDown) return absl::OkStatus();
-  if (absl::Status made = EnsureVolume(launcher, launcher.record().volume); !made.ok()) {
-    return made;
-  }
+  auto cluster = ConnectToNodes(launcher.record());
+  if (!cluster.ok()) return cluster.status();
+  const absl::Status made = EnsureVolume(launcher, **cluster, launcher.record().volume);
+  if (!made.ok()) return made;
   return launcher.Start({kCompute});
 }
 

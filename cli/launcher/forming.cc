@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/launcher/admin_client.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/launcher.h"
 

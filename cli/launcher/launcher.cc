@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "cli/launcher/admin_client.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/ports.h"
 #include "cli/launcher/record_json.h"
@@ -31,6 +32,10 @@ Launcher::Launcher(ClusterDir dir, LauncherOptions options)
     : dir_(std::move(dir)),
       options_(std::move(options)),
       client_(std::make_unique<AdminClient>(dir_.record())) {}
+
+Launcher::~Launcher() = default;
+Launcher::Launcher(Launcher&&) noexcept = default;
+Launcher& Launcher::operator=(Launcher&&) noexcept = default;
 
 ProcessState Launcher::StateOf(const std::string& name) const {
   const auto identity = dir_.Remembered(name);

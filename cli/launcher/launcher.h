@@ -22,11 +22,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cli/launcher/admin_client.h"
 #include "cli/launcher/cluster_dir.h"
 #include "cli/launcher/process.h"
 
 namespace hexad::launcher {
+
+class AdminClient;
 
 using ProcessNames = std::vector<std::string>;
 
@@ -40,6 +41,9 @@ struct LauncherOptions {
 class Launcher {
  public:
   Launcher(ClusterDir dir, LauncherOptions options);
+  ~Launcher();
+  Launcher(Launcher&&) noexcept;
+  Launcher& operator=(Launcher&&) noexcept;
 
   ClusterDir& dir() { return dir_; }
   const ClusterDir& dir() const { return dir_; }

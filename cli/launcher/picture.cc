@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/launcher/admin_client.h"
 #include "quorum/base/types.h"
 
 namespace hexad::launcher {
@@ -138,6 +139,7 @@ void AddWriterView(const v1::VolumeState& said, VolumePicture& volume) {
   volume.epoch = said.epoch_number();
   volume.vdl = said.vdl();
   volume.vcl = said.vcl();
+  volume.pages_seen = std::max<uint64_t>(volume.pages_seen, said.page_count());
   for (const v1::PgState& pg_said : said.pgs()) {
     for (PgPicture& pg : volume.pgs) {
       if (pg.membership.pg.value() != pg_said.pg()) continue;

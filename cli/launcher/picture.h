@@ -61,6 +61,7 @@ struct VolumePicture {
   uint64_t vcl = 0;
   uint32_t page_size = 0;
   uint32_t pages_per_pg = 0;
+  uint64_t pages_seen = 0;  // one more than the highest page that was ever written
   std::string writer = {};  // "compute", "bench", or empty
   std::string mode = {};    // of the writer: read-write, read-only, fenced; empty without one
   std::string reason = {};

@@ -18,11 +18,10 @@ absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRe
                  std::string(cluster.status().message()), "hexad up, or hexad status"});
 }
 
-absl::Status EnsureVolume(Launcher& launcher, const std::string& name) {
-  auto cluster = ConnectToNodes(launcher.record());
-  if (!cluster.ok()) return cluster.status();
-  if ((*cluster)->Find(name).ok()) return absl::OkStatus();
-  const absl::Status created = (*cluster)->Create(name, {});
+absl::Status EnsureVolume(const Launcher& launcher, compute::Cluster& cluster,
+                          const std::string& name) {
+  if (cluster.Find(name).ok()) return absl::OkStatus();
+  const absl::Status created = cluster.Create(name, {});
   if (absl::IsAlreadyExists(created)) return absl::OkStatus();
   if (!created.ok()) {
     return Failed(created.code(), {absl::StrCat("cannot create volume ", name),

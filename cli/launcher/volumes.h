@@ -16,6 +16,7 @@ namespace hexad::launcher {
 absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record);
 
 // Creates the volume with the defaults unless it exists.
-absl::Status EnsureVolume(Launcher& launcher, const std::string& name);
+absl::Status EnsureVolume(const Launcher& launcher, compute::Cluster& cluster,
+                          const std::string& name);
 
 }  // namespace hexad::launcher

@@ -10,9 +10,11 @@
 
 namespace hexad::launcher {
 
+using Millis = std::chrono::milliseconds;
+
 struct Wait {
   std::string what_for;  // "n3 to answer at 127.0.0.1:7003"
-  std::chrono::milliseconds timeout{10'000};
+  Millis timeout{10'000};
   std::string next;  // what a person should do if it was in vain
   std::function<bool()> interrupted = [] { return false; };
 };

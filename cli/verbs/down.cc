@@ -1,6 +1,7 @@
 // hexad down [--wipe]: stops everything that this folder started; --wipe also deletes the data.
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"

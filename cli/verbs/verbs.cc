@@ -11,6 +11,8 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddFaults(app, session);
   AddVolume(app, session);
   AddVerify(app, session);
+  AddBench(app, session);
+  AddDemo(app, session);
 }
 
 }  // namespace hexad::cli

@@ -1,6 +1,7 @@
 // hexad volume create|list|show|drop.
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "cli/launcher/admin_client.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/volumes.h"
+#include "cli/launcher/wait.h"
 
 namespace hexad::cli {
 namespace {

@@ -1,0 +1,34 @@
+// The writer's side of `hexad bench`: this process opens a volume for writing, and is remembered by
+// the cluster's folder as "bench" while it does, so that `hexad kill bench` finds it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/launcher/launcher.h"
+#include "compute/engine.h"
+
+namespace hexad::cli {
+
+class BenchVolume {
+ public:
+  // Creates the volume on first use. Refused for the volume that the running compute writes to (it
+  // would be fenced), unless `force`. FAILED_PRECONDITION while another bench runs here.
+  static absl::StatusOr<std::unique_ptr<BenchVolume>> Open(launcher::Launcher& launcher,
+                                                           const std::string& name, bool force);
+  ~BenchVolume();  // closes the volume and is forgotten
+
+  compute::Volume& volume() { return *volume_; }
+  Duration opening() const { return opening_; }
+
+ private:
+  explicit BenchVolume(launcher::Launcher& launcher) : launcher_(launcher) {}
+
+  launcher::Launcher& launcher_;
+  std::unique_ptr<compute::Cluster> cluster_;
+  std::shared_ptr<compute::Volume> volume_;
+  Duration opening_;
+};
+
+}  // namespace hexad::cli

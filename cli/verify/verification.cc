@@ -1,0 +1,141 @@
+#include "cli/verify/verification.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "cli/format.h"
+#include "cli/launcher/explain.h"
+#include "cli/launcher/picture.h"
+#include "cli/progress.h"
+#include "cli/verify/pinned_volume.h"
+
+namespace hexad::cli {
+namespace {
+
+// How far the volume was ever written, as its segments know it; and at least as far as the ack log.
+uint64_t PagesToCompare(const launcher::ClusterPicture& cluster, const std::string& volume,
+                        const workload::AckCheck* acks) {
+  uint64_t pages = 0;
+  for (const launcher::VolumePicture& one : cluster.volumes) {
+    if (one.name == volume) pages = one.pages_seen;
+  }
+  if (acks == nullptr) return pages;
+  for (const PageNo page : acks->PagesNeeded()) {
+    pages = std::max<uint64_t>(pages, uint64_t{page.value()} + 1);
+  }
+  return pages;
+}
+
+}  // namespace
+
+absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRequest& request,
+                                    const VerifyHow& how) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::optional<workload::AckCheck> acks;
+  if (!request.ack_log.empty()) {
+    acks.emplace();
+    if (const absl::Status loaded = acks->LoadAckLog(request.ack_log); !loaded.ok()) {
+      return launcher::Failed(loaded.code(),
+                              {"cannot use the ack log", std::string(loaded.message()),
+                               "hexad bench write --ack-log FILE writes one"});
+    }
+  }
+  auto pinned = PinVolume(launcher, request.volume);
+  if (!pinned.ok()) return pinned.status();
+
+  Progress progress("comparing six segments", "pages", how.progress);
+  CompareHooks hooks;
+  hooks.interrupted = how.interrupted;
+  hooks.progress = [&](uint64_t done, uint64_t of) { progress.Set(done, of); };
+  if (acks) hooks.seen = [&](PageNo page, std::string_view bytes) { acks->Show(page, bytes); };
+  SegmentReader reader(launcher.record().Topology(), pinned->read_point);
+  const uint64_t pages =
+      PagesToCompare(launcher::Look(launcher), request.volume, acks ? &*acks : nullptr);
+  auto comparison = CompareSegments(reader, pages, hooks);
+  if (!comparison.ok()) return comparison.status();
+
+  Verification verification;
+  verification.volume = request.volume;
+  verification.epoch = pinned->read_point.epoch.number;
+  verification.read_point = pinned->read_point.lsn;
+  verification.comparison = *std::move(comparison);
+  if (acks) verification.acks = acks->Finish();
+  verification.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return verification;
+}
+
+absl::Status VerdictOf(const Verification& verification) {
+  std::vector<std::string> why;
+  for (const PageDifference& difference : verification.comparison.differences) {
+    why.push_back(absl::StrCat("page ", difference.page.value(), ": ", difference.what));
+  }
+  if (verification.acks) {
+    for (const std::string& example : verification.acks->examples) why.push_back(example);
+  }
+  std::string what;
+  if (verification.comparison.different_pages != 0) {
+    what = absl::StrCat(Count(verification.comparison.different_pages, "page"),
+                        " could not be shown to be equal on all segments");
+  }
+  if (verification.acks && !verification.acks->ok()) {
+    absl::StrAppend(&what, what.empty() ? "" : "; ",
+                    Count(verification.acks->missing, "acknowledged MTR"), " missing, ",
+                    verification.acks->partial_mtrs, " partly there");
+  }
+  if (what.empty()) return absl::OkStatus();
+  std::string first_lines;
+  for (const std::string& line : why) {
+    absl::StrAppend(&first_lines, first_lines.empty() ? "" : "\n        ", line);
+  }
+  return launcher::Failed(absl::StatusCode::kDataLoss,
+                          {absl::StrCat("volume ", verification.volume, ": ", what), first_lines,
+                           "hexad status, hexad doctor"});
+}
+
+void PrintVerification(const Verification& verification, std::ostream& out) {
+  const Comparison& comparison = verification.comparison;
+  out << "volume " << verification.volume << " at LSN "
+      << Thousands(verification.read_point.value()) << ", epoch " << verification.epoch << ": "
+      << Thousands(comparison.pages) << " of "
+      << Thousands(comparison.pages + comparison.different_pages) << " pages equal on all "
+      << comparison.segments << " segments (" << Thousands(comparison.pages_written) << " written)";
+  if (verification.acks) {
+    const workload::AckVerdict& acks = *verification.acks;
+    out << "\n"
+        << Thousands(acks.present) << " of " << Thousands(acks.acked)
+        << " acknowledged MTRs present, " << acks.missing << " missing, " << acks.partial_mtrs
+        << " partly there";
+  }
+  out << "   (" << Seconds(verification.seconds) << ")\n";
+}
+
+nlohmann::json VerificationJson(const Verification& verification) {
+  const Comparison& comparison = verification.comparison;
+  nlohmann::json differences = nlohmann::json::array();
+  for (const PageDifference& difference : comparison.differences) {
+    differences.push_back({{"page", difference.page.value()}, {"what", difference.what}});
+  }
+  nlohmann::json json = {{"volume", verification.volume},
+                         {"epoch", verification.epoch},
+                         {"read_point", verification.read_point.value()},
+                         {"segments", comparison.segments},
+                         {"pages_equal", comparison.pages},
+                         {"pages_written", comparison.pages_written},
+                         {"pages_different", comparison.different_pages},
+                         {"differences", differences},
+                         {"took_ms", static_cast<int64_t>(verification.seconds * 1000)},
+                         {"ok", VerdictOf(verification).ok()}};
+  if (verification.acks) {
+    const workload::AckVerdict& acks = *verification.acks;
+    json["acked"] = acks.acked;
+    json["present"] = acks.present;
+    json["missing"] = acks.missing;
+    json["partial_mtrs"] = acks.partial_mtrs;
+  }
+  return json;
+}
+
+}  // namespace hexad::cli
