@@ -42,8 +42,8 @@ struct Manifest {
   uint32_t page_size = 4096;
   uint32_t pages_per_pg = 262144;  // 1 GiB of 4 KiB pages
   GeometryEpoch geometry_epoch{1};
-  // The epoch whose Begin wrote this; set by the segment that keeps it. Of two manifests the one with
-  // the higher (written_in, geometry_epoch) counts.
+  // The epoch whose Begin wrote this; set by the segment that keeps it. Of two manifests the one
+  // with the higher (written_in, geometry_epoch) counts.
   EpochId written_in;
   std::vector<Membership> pgs;  // PG i holds pages [i * pages_per_pg, (i + 1) * pages_per_pg)
 

@@ -10,8 +10,8 @@
 namespace hexad::quorum {
 namespace {
 
-// May an epoch after `earlier`, on its timeline, start at `first_lsn`? Nothing is ever written in the
-// root epoch, so its LSNs are still free.
+// May an epoch after `earlier`, on its timeline, start at `first_lsn`? Nothing is ever written in
+// the root epoch, so its LSNs are still free.
 bool StartsAfter(const PathStep& earlier, Lsn first_lsn) {
   return earlier.epoch == EpochId::Root() ? first_lsn >= earlier.first_lsn
                                           : first_lsn > earlier.first_lsn;

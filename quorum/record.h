@@ -57,7 +57,8 @@ inline constexpr uint32_t kMaxPayloadBytes = kMaxPageSize + 4 * 1024;
 void EncodeRecord(const RecordView& record, std::string& out);
 
 // Decodes the record that `bytes` starts with, and reports its whole size. Checks lengths, kind,
-// flags, reserved bytes and that each back-link lies below the LSN; INVALID_ARGUMENT names the field.
+// flags, reserved bytes and that each back-link lies below the LSN; INVALID_ARGUMENT names the
+// field.
 struct DecodedRecord {
   RecordView record;
   size_t size = 0;

@@ -36,7 +36,7 @@ struct RegisterState {
 };
 
 inline constexpr size_t kMaxRegisterKeyBytes = 256;
-inline constexpr size_t kMaxRegisterValueBytes = 64 * 1024;
+inline constexpr size_t kMaxRegisterValueBytes = size_t{64} * 1024;
 
 // Acceptor rules, pure: the state to persist before answering, or nothing if the request is refused
 // (then answer with the unchanged state, whose `promised` tells the proposer what to beat).

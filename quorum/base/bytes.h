@@ -43,21 +43,18 @@ class BytesRef {
 
 // Reads an unaligned little-endian integer. REQUIRES: sizeof(T) bytes at `from`.
 template <class T>
-  requires std::is_integral_v<T>
-T LoadLe(const char* from) {
+requires std::is_integral_v<T> T LoadLe(const char* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-void StoreLe(char* to, T value) {
-  std::memcpy(to, &value, sizeof value);
-}
+requires std::is_integral_v<T>
+void StoreLe(char* to, T value) { std::memcpy(to, &value, sizeof value); }
 
 template <class T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 void AppendLe(std::string& out, T value) {
   char raw[sizeof(T)];
   StoreLe(raw, value);

@@ -10,9 +10,9 @@ namespace hexad {
 
 }  // namespace hexad
 
-#define INVARIANT(condition)                                            \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] {                                    \
-      ::hexad::InvariantFailed(#condition, __FILE__, __LINE__);         \
-    }                                                                   \
+#define INVARIANT(condition)                                    \
+  do {                                                          \
+    if (!(condition)) [[unlikely]] {                            \
+      ::hexad::InvariantFailed(#condition, __FILE__, __LINE__); \
+    }                                                           \
   } while (false)

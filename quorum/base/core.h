@@ -1,5 +1,5 @@
-// The one seam. A core is a state machine without threads, clocks or devices: input in, effects out.
-// Exactly two kinds of driver exist: a process's host and the simulator's world loop.
+// The one seam. A core is a state machine without threads, clocks or devices: input in, effects
+// out. Exactly two kinds of driver exist: a process's host and the simulator's world loop.
 #pragma once
 
 #include <concepts>

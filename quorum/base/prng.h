@@ -1,5 +1,5 @@
-// A small deterministic generator (xoshiro256**, seeded by splitmix64). Cores that need to jitter or
-// to pick a peer own one and are given its seed, so that a run can be repeated exactly.
+// A small deterministic generator (xoshiro256**, seeded by splitmix64). Cores that need to jitter
+// or to pick a peer own one and are given its seed, so that a run can be repeated exactly.
 #pragma once
 
 #include <array>

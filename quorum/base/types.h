@@ -11,8 +11,8 @@
 
 namespace hexad {
 
-// A position in a timeline's log. The first record of a timeline has LSN 1; 0 means "before the log",
-// which is what a back-link of a first record holds. Never reused in a timeline.
+// A position in a timeline's log. The first record of a timeline has LSN 1; 0 means "before the
+// log", which is what a back-link of a first record holds. Never reused in a timeline.
 class Lsn {
  public:
   constexpr Lsn() = default;
@@ -43,7 +43,8 @@ class Lsn {
 // A page of a volume, from 0. 2^32 pages of 4 KiB are 16 TiB.
 using PageNo = Strong<struct PageNoTag, uint32_t>;
 
-// A protection group. Unique in the cluster; derived from the timeline that created it and its index.
+// A protection group. Unique in the cluster; derived from the timeline that created it and its
+// index.
 using PgId = Strong<struct PgIdTag, uint64_t>;
 
 // One volume's own log. Unique in the cluster, drawn at random when the volume is created.

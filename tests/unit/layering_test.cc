@@ -56,6 +56,7 @@ const std::vector<Row>& Matrix() {
       // Ring 2. The command line sees the engine's one header, and the workloads that it runs.
       {"cli/", shell_and({"compute/engine.h", "bench/workload/", "bench/floor/"})},
       {"bench/workload/", shell_and({"compute/engine.h", "compute/core/"})},
+      {"bench/floor/", shell_and({"storage-node/"})},
       {"bench/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",
                             "bench/workload/", "bench/floor/", "cli/"})},
       {"tests/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",
