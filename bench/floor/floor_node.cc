@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -67,10 +68,7 @@ class FloorNode {
         _exit(70);
       }
       batch_.Clear();
-      for (Stream* stream : touched_) Answer(*stream);
-      // Only now: a pending Read makes gRPC announce its window with a packet for each message.
-      for (Stream* stream : touched_) stream->io.Read(&stream->received, &stream->read);
-      touched_.clear();
+      for (Stream* stream : std::exchange(touched_, {})) Answer(*stream);
     }
   }
 
@@ -110,6 +108,7 @@ class FloorNode {
         return;
       case Operation::kRead:
         Take(stream);
+        stream.io.Read(&stream.received, &stream.read);
         return;
       case Operation::kWrite:
         Answer(stream);

@@ -117,24 +117,14 @@ void RpcServer::StartStream(std::unique_ptr<IncomingCall> call) {
   if (stopping_) stream->End(Stopping());  // Shutdown() may have looked before it was there
 }
 
-void RpcServer::OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) {
-  if (handler_.OnFrame(id, std::move(requests), bytes)) read_next_.push_back(id);
-}
-
-void RpcServer::ReadNext() {
-  if (read_next_.empty()) return;
-  absl::MutexLock lock(&mutex_);
-  for (ConnId conn : read_next_) {
-    if (const auto stream = streams_.find(conn); stream != streams_.end()) {
-      stream->second->ResumeReading();
-    }
-  }
-  read_next_.clear();
+bool RpcServer::OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) {
+  return handler_.OnFrame(id, std::move(requests), bytes);
 }
 
 void RpcServer::OnGone(ConnId id) {
   handler_.OnStreamClosed(id);
   absl::MutexLock lock(&mutex_);
+  unsent_.erase(id);
   streams_.erase(id);
 }
 
@@ -144,14 +134,20 @@ void RpcServer::Queue(ConnId conn, quorum::SegmentAnswer answer) {
   absl::MutexLock lock(&mutex_);
   const auto stream = streams_.find(conn);
   if (stream == streams_.end()) return;
-  if (stream->second->Queue(std::move(answer))) unsent_.push_back(stream->second);
+  stream->second->Queue(std::move(answer));
+  unsent_.insert(conn);
 }
 
 void RpcServer::Flush() {
   std::vector<std::shared_ptr<LogStream>> streams;
   {
     absl::MutexLock lock(&mutex_);
-    streams.swap(unsent_);
+    for (ConnId conn : unsent_) {
+      if (const auto stream = streams_.find(conn); stream != streams_.end()) {
+        streams.push_back(stream->second);
+      }
+    }
+    unsent_.clear();
   }
   for (const auto& stream : streams) stream->Flush();
 }
