@@ -12,7 +12,9 @@ void Session::Say(const std::string& line) const {
   if (!json) std::cout << line << std::endl;
 }
 
-void Session::Print(const nlohmann::json& object) const { std::cout << object.dump(2) << "\n"; }
+void Session::Print(const nlohmann::ordered_json& object) const {
+  std::cout << object.dump(2) << "\n";
+}
 
 launcher::LauncherOptions Session::LauncherOptions() const {
   launcher::LauncherOptions options;

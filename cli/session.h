@@ -28,7 +28,7 @@ struct Session {
   // Prints one line about something that was done: to stdout for people, nowhere for programs.
   void Say(const std::string& line) const;
   // Prints one JSON object to stdout.
-  void Print(const nlohmann::json& object) const;
+  void Print(const nlohmann::ordered_json& object) const;
 
   launcher::LauncherOptions LauncherOptions() const;
   // The cluster of --dir.

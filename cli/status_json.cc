@@ -8,7 +8,7 @@
 namespace hexad::cli {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 // 64-bit identities as text: not every JSON reader keeps them whole as numbers.
 std::string Hex(uint64_t value) { return absl::StrCat(absl::Hex(value, absl::kZeroPad16)); }

@@ -127,6 +127,8 @@ std::string Suggestions(const launcher::ClusterPicture& cluster, const std::stri
   if (lost != cluster.nodes.end()) lines.push_back("doctor");
   if (paused != cluster.nodes.end()) lines.push_back("resume " + paused->id);
   if (down != cluster.nodes.end()) lines.push_back("restart " + down->id);
+  if (cluster.compute == launcher::ProcessState::kPaused) lines.push_back("resume compute");
+  if (cluster.compute == launcher::ProcessState::kDown && lines.empty()) lines.push_back("up");
   if (lines.empty() && !cluster.nodes.empty()) {
     lines.push_back("kill az:" + cluster.nodes.back().az);
   }

@@ -10,7 +10,7 @@
 
 namespace hexad::cli {
 
-nlohmann::json StatusJson(const launcher::ClusterPicture& cluster);
+nlohmann::ordered_json StatusJson(const launcher::ClusterPicture& cluster);
 
 struct StatusText {
   std::string folder;  // as the user wrote it

@@ -48,6 +48,7 @@ void Table::Print(std::ostream& out, bool colour) const {
     for (size_t c = 0; c < columns_.size(); ++c) {
       std::string cell = Padded(text_of(c), widths[c], columns_[c].align);
       if (c + 1 == columns_.size()) cell.erase(cell.find_last_not_of(' ') + 1);
+      if (cell.empty()) break;  // only the last one can be: lines end clean
       out << (c == 0 ? " " : "  ") << Paint(cell, colour_of(c), colour);
     }
     out << "\n";

@@ -194,8 +194,8 @@ void FloorStream::OnReadDone(bool ok) {
   const grpc::Slice slice = Flat(received_);
   ByteReader reader(ViewOf(slice));
   durable_ = std::max(durable_, reader.Int<uint64_t>());
-  StartRead(&received_);
   client_.Answered();
+  StartRead(&received_);  // after the next boxcar: a pending Read costs a packet of its own
 }
 
 void FloorStream::OnWriteDone(bool ok) {

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -68,7 +67,10 @@ class FloorNode {
         _exit(70);
       }
       batch_.Clear();
-      for (Stream* stream : std::exchange(touched_, {})) Answer(*stream);
+      for (Stream* stream : touched_) Answer(*stream);
+      // Only now: a pending Read makes gRPC announce its window with a packet for each message.
+      for (Stream* stream : touched_) stream->io.Read(&stream->received, &stream->read);
+      touched_.clear();
     }
   }
 
@@ -108,7 +110,6 @@ class FloorNode {
         return;
       case Operation::kRead:
         Take(stream);
-        stream.io.Read(&stream.received, &stream.read);
         return;
       case Operation::kWrite:
         Answer(stream);

@@ -120,6 +120,7 @@ VolumePicture VolumeFromSegments(const std::string& name, const v1::NameValue& v
       held.push_back({record.nodes[i].id, &segment});
       volume.epoch = std::max(volume.epoch, segment.epoch_number());
       volume.vdl = std::max<uint64_t>(volume.vdl, segment.vdl_heard());
+      volume.pages_seen = std::max<uint64_t>(volume.pages_seen, segment.pages_seen());
     }
   }
   volume.vcl = volume.vdl;

@@ -13,7 +13,7 @@ namespace hexad::cli {
 namespace {
 
 absl::Status RunDemo(const Session& session) {
-  nlohmann::json steps = nlohmann::json::array();
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
   TourOptions options{.folder = session.dir,
                       .launcher = session.LauncherOptions(),
                       .progress = session.progress,

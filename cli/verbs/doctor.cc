@@ -29,7 +29,7 @@ absl::Status RunDoctor(const Session& session) {
   if (!launcher.ok()) return launcher.status();
   const Findings findings = Examine(*launcher);
   if (session.json) {
-    nlohmann::json list = nlohmann::json::array();
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const Finding& finding : findings) {
       list.push_back({{"severity", NameOf(finding.severity)},
                       {"what", finding.what},

@@ -49,14 +49,14 @@ void PrintPlan(const Plan& plan) {
   if (plan.BreaksAPromise()) std::cout << "so it would be refused without --force\n";
 }
 
-nlohmann::json PlanJson(const Plan& plan, bool dry_run) {
-  nlohmann::json processes = nlohmann::json::array();
+nlohmann::ordered_json PlanJson(const Plan& plan, bool dry_run) {
+  nlohmann::ordered_json processes = nlohmann::ordered_json::array();
   for (const launcher::PlannedProcess& process : plan.processes) {
-    processes.push_back(
-        {{"name", process.name},
-         {"pid", process.pid == 0 ? nlohmann::json(nullptr) : nlohmann::json(process.pid)}});
+    processes.push_back({{"name", process.name},
+                         {"pid", process.pid == 0 ? nlohmann::ordered_json(nullptr)
+                                                  : nlohmann::ordered_json(process.pid)}});
   }
-  nlohmann::json volumes = nlohmann::json::array();
+  nlohmann::ordered_json volumes = nlohmann::ordered_json::array();
   for (const launcher::VolumeCost& cost : plan.costs) {
     volumes.push_back(
         {{"name", cost.after.volume},

@@ -97,6 +97,10 @@ absl::Status VerdictOf(const Verification& verification) {
 
 void PrintVerification(const Verification& verification, std::ostream& out) {
   const Comparison& comparison = verification.comparison;
+  if (comparison.pages + comparison.different_pages == 0) {
+    out << "volume " << verification.volume << ": nothing was ever written to it\n";
+    return;
+  }
   out << "volume " << verification.volume << " at LSN "
       << Thousands(verification.read_point.value()) << ", epoch " << verification.epoch << ": "
       << Thousands(comparison.pages) << " of "
@@ -112,22 +116,22 @@ void PrintVerification(const Verification& verification, std::ostream& out) {
   out << "   (" << Seconds(verification.seconds) << ")\n";
 }
 
-nlohmann::json VerificationJson(const Verification& verification) {
+nlohmann::ordered_json VerificationJson(const Verification& verification) {
   const Comparison& comparison = verification.comparison;
-  nlohmann::json differences = nlohmann::json::array();
+  nlohmann::ordered_json differences = nlohmann::ordered_json::array();
   for (const PageDifference& difference : comparison.differences) {
     differences.push_back({{"page", difference.page.value()}, {"what", difference.what}});
   }
-  nlohmann::json json = {{"volume", verification.volume},
-                         {"epoch", verification.epoch},
-                         {"read_point", verification.read_point.value()},
-                         {"segments", comparison.segments},
-                         {"pages_equal", comparison.pages},
-                         {"pages_written", comparison.pages_written},
-                         {"pages_different", comparison.different_pages},
-                         {"differences", differences},
-                         {"took_ms", static_cast<int64_t>(verification.seconds * 1000)},
-                         {"ok", VerdictOf(verification).ok()}};
+  nlohmann::ordered_json json = {{"volume", verification.volume},
+                                 {"epoch", verification.epoch},
+                                 {"read_point", verification.read_point.value()},
+                                 {"segments", comparison.segments},
+                                 {"pages_equal", comparison.pages},
+                                 {"pages_written", comparison.pages_written},
+                                 {"pages_different", comparison.different_pages},
+                                 {"differences", differences},
+                                 {"took_ms", static_cast<int64_t>(verification.seconds * 1000)},
+                                 {"ok", VerdictOf(verification).ok()}};
   if (verification.acks) {
     const workload::AckVerdict& acks = *verification.acks;
     json["acked"] = acks.acked;

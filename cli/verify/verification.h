@@ -44,6 +44,6 @@ absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRe
 absl::Status VerdictOf(const Verification& verification);
 
 void PrintVerification(const Verification& verification, std::ostream& out);
-nlohmann::json VerificationJson(const Verification& verification);
+nlohmann::ordered_json VerificationJson(const Verification& verification);
 
 }  // namespace hexad::cli

@@ -26,6 +26,27 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
 }
 
+// gRPC's callback threads end with the last channel that used them; if that channel goes in a
+// callback, such a thread joins itself and works on with what it has freed (gRPC 1.51,
+// CallbackAlternativeCQ::Unref). Here the last holder of a channel may well be a stream's end. So
+// one channel, which leads nowhere, is used once and never goes.
+void KeepCallbackThreads() {
+  struct Keeper {
+    std::unique_ptr<v1::NodeService::Stub> nodes = v1::NodeService::NewStub(
+        grpc::CreateCustomChannel("nowhere", nullptr, grpc::ChannelArguments()));
+    grpc::ClientContext context;
+    v1::DescribeRequest ask;
+    v1::NodeDescription answer;
+  };
+  static const Keeper* const keeper = [] {
+    auto* made = new Keeper;
+    made->nodes->async()->Describe(&made->context, &made->ask, &made->answer,
+                                   [](const grpc::Status&) {});
+    return made;
+  }();
+  static_cast<void>(keeper);
+}
+
 // Everything that one call needs until its answer is here.
 template <class Ask, class Answer>
 struct UnaryCall {
@@ -60,7 +81,9 @@ NodeChannel::NodeChannel(NodeId node, AzId az, const std::string& address)
       log_channel_(NewChannel(address)),
       call_channel_(NewChannel(address)),
       nodes_(v1::NodeService::NewStub(call_channel_)),
-      segments_(v1::SegmentService::NewStub(call_channel_)) {}
+      segments_(v1::SegmentService::NewStub(call_channel_)) {
+  KeepCallbackThreads();
+}
 
 void NodeChannel::Describe(bool with_segments, Duration timeout, Done<v1::NodeDescription> done) {
   v1::DescribeRequest ask;

@@ -203,6 +203,7 @@ struct SegmentDescription {
   PageNo first_page;
   uint32_t page_count = 0;
   uint32_t page_size = 0;
+  uint64_t pages_seen = 0;  // one more than the highest page that any record named; 0 = none
 };
 
 class Segment;

@@ -325,6 +325,7 @@ void Segment::Describe(Instant now, std::vector<SegmentDescription>& out) const 
     d.first_page = config_.first_page;
     d.page_count = config_.page_count;
     d.page_size = config_.page_size;
+    d.pages_seen = timeline.log.pages_seen();
     out.push_back(d);
   }
 }

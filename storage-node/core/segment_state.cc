@@ -219,6 +219,7 @@ std::string Encode(const CoalescedMark& mark) {
   std::string out = Begin();
   AppendLe(out, mark.up_to.value());
   AppendLe(out, mark.gc_floor.value());
+  AppendLe(out, mark.pages_seen);
   AppendLe<uint32_t>(out, static_cast<uint32_t>(mark.truncates.size()));
   for (const TruncateMark& truncate : mark.truncates) {
     AppendLe(out, truncate.lsn.value());
@@ -300,6 +301,7 @@ absl::StatusOr<CoalescedMark> DecodeCoalesced(std::string_view bytes) {
   CoalescedMark mark;
   mark.up_to = GetLsn(*in);
   mark.gc_floor = GetLsn(*in);
+  mark.pages_seen = in->Int<uint64_t>();
   mark.truncates = GetList<TruncateMark>(*in, [](ByteReader& r) {
     TruncateMark truncate;
     truncate.lsn = GetLsn(r);

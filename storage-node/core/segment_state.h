@@ -38,6 +38,7 @@ struct CoalescedMark {
   Lsn up_to;     // every visible record at or below it is in the page store
   Lsn gc_floor;  // read points below it may have been merged away
   std::vector<TruncateMark> truncates;
+  uint64_t pages_seen = 0;  // one more than the highest page that any record named
   friend bool operator==(const CoalescedMark&, const CoalescedMark&) = default;
 };
 

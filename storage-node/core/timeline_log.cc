@@ -254,6 +254,7 @@ void TimelineLog::IndexRecords(const Boxcar& boxcar) {
       if (!known) mark_.truncates.insert(at, mark);
     } else if (record.kind != RecordKind::kNop) {
       const auto size = quorum::kRecordHeaderBytes + record.payload.size();
+      mark_.pages_seen = std::max(mark_.pages_seen, uint64_t{record.page.value()} + 1);
       index_.Add(record.page,
                  {record.lsn, boxcar.header.first_lsn,
                   static_cast<uint32_t>(base + cursor.offset()), static_cast<uint32_t>(size)});
@@ -319,7 +320,7 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
 // A truncate at or below the floor is not needed once a later one, also at or below it, takes at
 // least the same pages: every read point that is served lies behind both.
 CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
-  CoalescedMark mark{up_to, floor, {}};
+  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen};
   std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
   for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
     if (at->lsn > up_to) continue;

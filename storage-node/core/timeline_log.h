@@ -54,6 +54,8 @@ class TimelineLog {
   Lsn coalesced() const { return mark_.up_to; }
   Lsn gc_floor() const { return mark_.gc_floor; }
   Lsn vdl_heard() const { return begun_vdl_; }
+  // One more than the highest page that any durable record named, coalesced or not.
+  uint64_t pages_seen() const { return mark_.pages_seen; }
   // The same two along another history.
   Lsn SclOn(const quorum::PgPath& path) const;
   Lsn VdlOn(const quorum::Path& path) const;

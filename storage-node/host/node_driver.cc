@@ -102,11 +102,13 @@ void NodeDriver::PersistDrained(bool reads_about) {
   bool write_here = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (queued_.persists.empty() || writing_) return;  // the writer takes what came meanwhile
-    write_here = !reads_about && queued_.bytes <= kInlineBytes;
-    if (!write_here) writer_wakes_.Signal();
+    // While the writer writes, it will also take what came meanwhile.
+    const bool idle = !queued_.persists.empty() && !writing_;
+    write_here = idle && !reads_about && queued_.bytes <= kInlineBytes;
+    if (idle && !write_here) writer_wakes_.Signal();
   }
   if (write_here) WriteGroup();
+  outside_.ReadNext();
 }
 
 void NodeDriver::RunWriter() {

@@ -39,6 +39,8 @@ class NodeDriver {
     virtual void SendReplies() = 0;
     // Without the lock: every effect but Persist and Reply.
     virtual void CarryOut(NodeEffect effect) = 0;
+    // Loop thread, without the lock: the streams just drained may be read on.
+    virtual void ReadNext() = 0;
     // Without the lock: streams that StepDrained() held back may be read on.
     virtual void ReadOn() = 0;
     // A write whose outcome is unknown: nothing may be acknowledged any more. Does not return.

@@ -1,5 +1,7 @@
 #include "storage-node/host/running_node.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <random>
@@ -13,6 +15,7 @@
 namespace hexad::storage_node {
 namespace {
 
+constexpr int kExitDeaf = 71;
 constexpr int kWorkThreads = 2;
 constexpr int kCoalescerNice = 10;
 // Events handled before a write: bounds what the first of them waits for.
@@ -67,10 +70,11 @@ absl::Status RunningNode::Load() {
   if (!logs.ok()) return logs.status();
   for (const NodeCore::LogToLoad& log : *logs) {
     int damaged = 0;
-    const auto status = store_->ScanLog(log.pg, log.timeline, log.from, [&](Lsn first, BytesRef bytes) {
-      if (!core_->LoadBoxcar(log.pg, log.timeline, first, std::move(bytes)).ok()) ++damaged;
-      return true;
-    });
+    const auto status =
+        store_->ScanLog(log.pg, log.timeline, log.from, [&](Lsn first, BytesRef bytes) {
+          if (!core_->LoadBoxcar(log.pg, log.timeline, first, std::move(bytes)).ok()) ++damaged;
+          return true;
+        });
     const bool lost = status.code() == absl::StatusCode::kDataLoss;
     if (!status.ok() && !lost) return status;
     if (lost) core_->LoseLog(log.pg, log.timeline);
@@ -105,7 +109,9 @@ absl::Status RunningNode::Serve() {
   }
   server_ = *std::move(server);
   std::map<NodeId, std::string> peers;
-  for (const topology::TopologyNode& node : options_.cluster) peers[node.id] = node.address;
+  for (const topology::TopologyNode& node : options_.cluster) {
+    if (node.id != options_.node && !node.address.empty()) peers[node.id] = node.address;
+  }
   peers_ = std::make_unique<PeerClient>(
       std::move(peers), server_->queue(), [this](PeerAnswered answered) {
         if (answered.fill.has_value() && !answered.fill->boxcars.empty()) {
@@ -116,7 +122,25 @@ absl::Status RunningNode::Serve() {
       });
   metrics_server_->OnScrape([this] { ShowMetrics(); });
   loop_ = std::thread([this] { RunLoop(); });
+  WatchListener();
   return absl::OkStatus();
+}
+
+void RunningNode::WatchListener() {
+  ListenerWatchOptions watch;
+  watch.host = options_.listen.substr(0, options_.listen.rfind(':'));
+  watch.port = server_->port();
+  if (!ListenerWatch::CanWatch(watch.host)) return;
+  listener_watch_ = std::make_unique<ListenerWatch>(
+      watch, [this] { return loop_turned_.exchange(false); },
+      [this] {
+        spdlog::critical(
+            "{}: the server accepts no connections any more, so this process ends; "
+            "was the limit of open files reached? Start it again.",
+            options_.node.value());
+        spdlog::default_logger()->flush();
+        _exit(kExitDeaf);
+      });
 }
 
 // The loop thread drains to the end, so that every operation of gRPC completes before anything that
@@ -124,6 +148,7 @@ absl::Status RunningNode::Serve() {
 void RunningNode::Stop() {
   if (stopping_.exchange(true)) return;
   metrics_server_->StopRefreshing();
+  if (listener_watch_ != nullptr) listener_watch_->Stop();
   if (router_ != nullptr) router_->FailAll(absl::UnavailableError("this node is stopping"));
   if (coalescer_ != nullptr) coalescer_->Stop();
   if (work_ != nullptr) work_->Stop();
@@ -145,6 +170,7 @@ void RunningNode::RunLoop() {
     const Duration until_tick = stopping_ ? kMaxWait : driver_->UntilTick();
     const Duration wait = std::clamp(until_tick, Duration(), kMaxWait);
     if (!server_->Drain(wait, kMaxDrainEvents)) return;
+    loop_turned_ = true;
     if (stopping_) continue;
     if (driver_->UntilTick() <= Duration()) {
       driver_->Step(Tick{});

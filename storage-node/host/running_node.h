@@ -16,6 +16,7 @@
 #include "storage-node/host/node_host.h"
 #include "storage-node/host/node_metrics.h"
 #include "storage-node/host/work_threads.h"
+#include "storage-node/io/listener_watch.h"
 #include "storage-node/io/peer_client.h"
 #include "storage-node/io/rpc_server.h"
 
@@ -38,6 +39,7 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
  private:
   // Loop thread.
   void RunLoop();
+  void WatchListener();
   bool OnFrame(ConnId conn, std::vector<quorum::SegmentRequest> requests, size_t bytes) override;
   void OnStreamClosed(ConnId conn) override;
   void OnCall(UnaryCall& call) override;
@@ -47,6 +49,7 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   void QueueReply(Reply reply) override;
   void SendReplies() override;
   void CarryOut(NodeEffect effect) override;
+  void ReadNext() override;
   void ReadOn() override;
   [[noreturn]] void FailStop(const absl::Status& status) override;
 
@@ -83,7 +86,9 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   std::unique_ptr<PeerClient> peers_;
   std::unique_ptr<WorkThreads> work_;
   std::unique_ptr<WorkThreads> coalescer_;
+  std::unique_ptr<ListenerWatch> listener_watch_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> loop_turned_{false};               // since the listener's watch last asked
   std::chrono::steady_clock::time_point last_read_{};  // of the loop thread
   std::thread loop_;
 };

@@ -64,6 +64,7 @@ void Describe(const SegmentDescription& segment, v1::SegmentDescription* out) {
   out->set_first_page(segment.first_page.value());
   out->set_page_count(segment.page_count);
   out->set_page_size(segment.page_size);
+  out->set_pages_seen(segment.pages_seen);
 }
 
 }  // namespace
@@ -71,6 +72,8 @@ void Describe(const SegmentDescription& segment, v1::SegmentDescription* out) {
 void RunningNode::QueueReply(Reply reply) { server_->Queue(reply.conn, std::move(reply.answer)); }
 
 void RunningNode::SendReplies() { server_->Flush(); }
+
+void RunningNode::ReadNext() { server_->ReadNext(); }
 
 void RunningNode::ReadOn() { server_->ResumeReading(); }
 

@@ -50,7 +50,6 @@ void LogStream::ResumeReading() {
 }
 
 void LogStream::OnRead(bool ok) {
-  bool read_on = false;
   absl::Status bad;
   {
     absl::MutexLock lock(&mutex_);
@@ -61,28 +60,29 @@ void LogStream::OnRead(bool ok) {
     auto requests = proto::DecodeWriterFrame(received_);
     received_.Clear();
     bad = requests.status();
-    if (requests.ok()) read_on = owner_.OnFrame(id_, *std::move(requests), bytes);
+    if (requests.ok()) owner_.OnFrame(id_, *std::move(requests), bytes);
   }
   bool gone = false;
   {
     absl::MutexLock lock(&mutex_);
     if (!ok || !bad.ok()) EndLocked(std::move(bad));
-    reading_ = !ended_ && (read_on || resume_);
+    reading_ = !ended_ && resume_;
     if (reading_) call_->io.Read(&received_, &read_);
     gone = CanGo();
   }
   if (gone) owner_.OnGone(id_);
 }
 
-void LogStream::Queue(quorum::SegmentAnswer answer) {
+bool LogStream::Queue(quorum::SegmentAnswer answer) {
   absl::MutexLock lock(&mutex_);
-  if (ended_) return;
+  if (ended_) return false;
+  const bool first = !std::exchange(unflushed_, true);
   const auto* ack = std::get_if<quorum::Ack>(&answer);
   if (ack != nullptr && !outbox_.empty()) {
     auto* last = std::get_if<quorum::Ack>(&outbox_.back());
     if (last != nullptr && last->from == ack->from) {
       *last = *ack;
-      return;
+      return first;
     }
   }
   outbox_bytes_ += BoxcarBytes(answer);
@@ -91,12 +91,14 @@ void LogStream::Queue(quorum::SegmentAnswer answer) {
     EndLocked(absl::ResourceExhaustedError(
         absl::StrCat("this stream does not read its answers: ", outbox_.size(), " wait")));
   }
+  return first;
 }
 
 void LogStream::Flush() {
   std::vector<quorum::SegmentAnswer> answers;
   {
     absl::MutexLock lock(&mutex_);
+    unflushed_ = false;
     if (writing_ || ended_ || outbox_.empty()) return;
     writing_ = true;
     const auto end = outbox_.begin() + static_cast<ptrdiff_t>(FrameEntries(outbox_));

@@ -1,10 +1,13 @@
 // One writer's Log stream at the node.
 //
-//            Start                  frame decoded, handed to the receiver
-//              v                               |
-//   reading ---+--> OnRead ok ----------------->+--> may read on? --> reading
-//              |                                \--> parked (ResumeReading) --> reading
-//              \--> OnRead not ok, bad frame, outbox full, End() --> ended --> Finish --> gone
+//   Start -> reading -- OnRead, frame decoded and handed to the owner --> parked
+//               ^                                                           |
+//               +---------------------- ResumeReading ----------------------+
+//   OnRead not ok, bad frame, outbox full, or End() -> ended -> Finish -> gone
+//
+// Reading on is the owner's choice because it costs: with a Read pending, gRPC tells the peer at
+// once how much of its window is free again, with a system call and a packet of its own for each
+// frame. After the acks have left is a better time for that than before the fsync.
 //
 // At most one Read and one Write are outstanding. Answers queue in the outbox while a Write is
 // under way, so that one frame carries all answers of a drain.
@@ -32,9 +35,8 @@ class LogStream {
   class Owner {
    public:
     virtual ~Owner() = default;
-    // A frame's requests, in order. Answers whether to read on at once; if not, the stream is
-    // parked until ResumeReading().
-    virtual bool OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) = 0;
+    // A frame's requests, in order. The stream is parked now: ResumeReading() gets the next frame.
+    virtual void OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) = 0;
     // The stream has ended and may be deleted.
     virtual void OnGone(ConnId id) = 0;
   };
@@ -45,8 +47,9 @@ class LogStream {
   void Start() { ResumeReading(); }
 
   // Adds an answer to the outbox; Flush() sends it. An ack replaces the ack before it of the same
-  // segment and epoch: acks are cumulative.
-  void Queue(quorum::SegmentAnswer answer);
+  // segment and epoch: acks are cumulative. True if Flush() has not been called since the last
+  // answer that was queued: the caller remembers to flush once.
+  bool Queue(quorum::SegmentAnswer answer);
   void Flush();
   // Reads the next frame, if none is being read.
   void ResumeReading();
@@ -73,6 +76,7 @@ class LogStream {
   absl::Mutex mutex_;
   std::vector<quorum::SegmentAnswer> outbox_ ABSL_GUARDED_BY(mutex_);
   size_t outbox_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of boxcars in it
+  bool unflushed_ ABSL_GUARDED_BY(mutex_) = false;   // something was queued since Flush()
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;     // until its frame has been dealt with
   bool resume_ ABSL_GUARDED_BY(mutex_) = false;      // asked to read on while reading_
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -19,7 +19,7 @@ class FileSystem;
 namespace hexad::storage_node {
 
 struct StoreOptions {
-  size_t memory_bytes = 96 << 20;     // block cache and memtables: see rocksdb_tuning.h
+  size_t memory_bytes = 64 << 20;     // block cache and memtables: see rocksdb_tuning.h
   uint64_t reserve_bytes = 64 << 20;  // free space kept for meta and drops
   // None: the machine's. Tests plant faults here.
   std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;

@@ -1,37 +1,34 @@
 // The storage node's disk on RocksDB 7.8 (Debian 12). store_format.h gives the layout,
-// rocksdb_tuning.h the set-up and its memory, wal_order.h and store_witness.h what makes recovery
-// honest.
+// rocksdb_tuning.h the set-up and its memory, wal_order.h and store_witness.h what makes
+// recovery honest.
 //
-// What survives
-//   crash of the process   every Write that returned OK, synced or not
-//   power cut              every synced Write that returned OK, and a prefix of the ordered ones
-//   after
+// What survives:
+// - a crash of the process: every Write that returned OK, synced or not;
+// - a power cut: every synced Write that returned OK, and a prefix of the ordered ones after it.
 // A Write that was under way may be there or not, always whole.
 //
-// What becomes of damage
-//   value (pages, meta)    own checksum over key and bytes fails: DATA_LOSS for that read
-//   block of a table       RocksDB's checksum fails: DATA_LOSS for reads that need it. ScanLog goes
-//                          on behind the damage and says DATA_LOSS at its end, so that all but the
-//                          lost boxcars are seen. When a compaction meets it, the store stops.
-//   table, MANIFEST or CURRENT missing, or a table of the wrong size: DATA_LOSS from Open
-//   log (WAL) torn         by a power cut, in its unsynced tail: cut off there, silently, as it
-//   must be log damaged, truncated or deleted, so that synced data is gone: DATA_LOSS from Open, as
-//   far as the
-//                          witness knows (exactly after a crash or a clean stop; after a power cut
-//                          all but the last seconds before it). RocksDB itself notices none of this
-//                          in the newest log, and size and presence only in older ones.
-// A store that answered DATA_LOSS to Open answers it again: only an empty directory starts afresh.
+// What becomes of damage:
+// - A value (pages, meta) whose own checksum over key and bytes fails: DATA_LOSS for that read.
+// - A block of a table that fails RocksDB's checksum: DATA_LOSS for the reads that need it. ScanLog
+//   goes on behind the damage and says DATA_LOSS at its end, so that all but the lost boxcars
+//   are seen. When a compaction meets the damage, the store stops (below).
+// - A table, MANIFEST or CURRENT that is missing or cut short, and a log (WAL) that is missing, cut
+//   short or damaged so that synced data is gone: DATA_LOSS from Open. For log and MANIFEST that is
+//   the witness's doing, so it holds exactly after a crash or an orderly stop, and after a power
+//   cut for all but the last seconds before it. RocksDB alone opens such a database as if nothing
+//   were missing: of logs it knows only presence and size of the older ones.
+// - The unsynced tail of a log, torn by a power cut: cut off there, silently, as it must be.
+// A directory that answered DATA_LOSS to Open answers it again: only an empty one starts afresh.
 //
-// Failed writes
-//   no space               RESOURCE_EXHAUSTED, nothing stored; works again when there is space.
-//   Below
-//                          StoreOptions::reserve_bytes of free space boxcars are refused, below
-//                          half of it page versions too, so that promises (meta) and drops still
-//                          find room: a full node can be fenced, and can coalesce itself free.
-//                          (Between the two a visitor of a scan must not call Write.)
-//   anything else          durability is unknown: this Write and all later ones fail, and the
-//   witness
-//                          keeps the directory from being opened again. Reads go on.
+// Failed writes:
+// - No space: RESOURCE_EXHAUSTED, nothing stored. It works again when there is space: the Write
+//   that finds some closes the database and recovers it first, while reads wait. (DB::Resume() of
+//   7.8 can abort the process then. It follows that the visitor of a scan must not call Write.)
+//   Below StoreOptions::reserve_bytes of free space boxcars are refused, below half of it page
+//   versions too, so that promises (meta) and drops still find room: a full node can be fenced,
+//   and can coalesce itself free.
+// - Anything else: durability is unknown. This Write and all later ones fail, and the witness keeps
+//   the directory from being opened again. Reads go on.
 #pragma once
 
 #include <memory>
@@ -71,8 +68,8 @@ class RocksDbSegmentStore : public SegmentStore {
  private:
   enum class Space : uint8_t {
     kThere,
-    // Flush or compaction met a full disk and rests until the database is opened afresh. Small writes
-    // go on as long as memtables have room.
+    // Flush or compaction met a full disk and rests until the database is opened afresh. Small
+    // writes go on as long as memtables have room.
     kShortInBackground,
     // A write met it: RocksDB 7.8 must not be given another one before that.
     kShortInLog,

@@ -105,7 +105,6 @@ StoreTuning MakeTuning(size_t memory_bytes) {
   pages.max_write_buffer_number = 3;
   pages.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kVersionPrefixBytes));
   pages.memtable_prefix_bloom_size_ratio = 0.02;
-  pages.compression = rocksdb::kLZ4Compression;
 
   rocksdb::ColumnFamilyOptions meta = Family(memory_bytes / 96, table);
 

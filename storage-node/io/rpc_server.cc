@@ -117,14 +117,24 @@ void RpcServer::StartStream(std::unique_ptr<IncomingCall> call) {
   if (stopping_) stream->End(Stopping());  // Shutdown() may have looked before it was there
 }
 
-bool RpcServer::OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) {
-  return handler_.OnFrame(id, std::move(requests), bytes);
+void RpcServer::OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) {
+  if (handler_.OnFrame(id, std::move(requests), bytes)) read_next_.push_back(id);
+}
+
+void RpcServer::ReadNext() {
+  if (read_next_.empty()) return;
+  absl::MutexLock lock(&mutex_);
+  for (ConnId conn : read_next_) {
+    if (const auto stream = streams_.find(conn); stream != streams_.end()) {
+      stream->second->ResumeReading();
+    }
+  }
+  read_next_.clear();
 }
 
 void RpcServer::OnGone(ConnId id) {
   handler_.OnStreamClosed(id);
   absl::MutexLock lock(&mutex_);
-  unsent_.erase(id);
   streams_.erase(id);
 }
 
@@ -134,20 +144,14 @@ void RpcServer::Queue(ConnId conn, quorum::SegmentAnswer answer) {
   absl::MutexLock lock(&mutex_);
   const auto stream = streams_.find(conn);
   if (stream == streams_.end()) return;
-  stream->second->Queue(std::move(answer));
-  unsent_.insert(conn);
+  if (stream->second->Queue(std::move(answer))) unsent_.push_back(stream->second);
 }
 
 void RpcServer::Flush() {
   std::vector<std::shared_ptr<LogStream>> streams;
   {
     absl::MutexLock lock(&mutex_);
-    for (ConnId conn : unsent_) {
-      if (const auto stream = streams_.find(conn); stream != streams_.end()) {
-        streams.push_back(stream->second);
-      }
-    }
-    unsent_.clear();
+    streams.swap(unsent_);
   }
   for (const auto& stream : streams) stream->Flush();
 }

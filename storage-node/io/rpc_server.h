@@ -13,7 +13,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -44,7 +43,7 @@ class RpcServer : private LogStream::Owner {
   class Handler {
    public:
     virtual ~Handler() = default;
-    // As LogStream::Owner says.
+    // True: ReadNext() reads this stream on. False: it stays parked until ResumeReading().
     virtual bool OnFrame(ConnId conn, std::vector<quorum::SegmentRequest> requests,
                          size_t bytes) = 0;
     virtual void OnStreamClosed(ConnId conn) = 0;
@@ -65,6 +64,9 @@ class RpcServer : private LogStream::Owner {
   // that are ready. False once the server has shut down and nothing is left.
   bool Drain(Duration wait, int max_events);
 
+  // Loop thread: the streams that were drained, and may read on, do so.
+  void ReadNext();
+
   // Any thread: an answer for a stream's outbox (dropped if the stream is gone), and sending them.
   void Queue(ConnId conn, quorum::SegmentAnswer answer);
   void Flush();
@@ -80,7 +82,7 @@ class RpcServer : private LogStream::Owner {
 
  private:
   RpcServer(const RpcServerOptions& options, Handler& handler);
-  bool OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) override;
+  void OnFrame(ConnId id, std::vector<quorum::SegmentRequest> requests, size_t bytes) override;
   void OnGone(ConnId id) override;
   void Accept();
   void OnAccepted(bool ok);
@@ -101,10 +103,12 @@ class RpcServer : private LogStream::Owner {
   std::atomic<bool> stopping_{false};
   int unary_calls_ = 0;  // of the loop thread
   uint64_t last_conn_ = 0;
+  std::vector<ConnId> read_next_;  // of the loop thread
 
   absl::Mutex mutex_;
   std::map<ConnId, std::shared_ptr<LogStream>> streams_ ABSL_GUARDED_BY(mutex_);
-  std::set<ConnId> unsent_ ABSL_GUARDED_BY(mutex_);  // with something in their outbox
+  // With something in their outbox that nobody has flushed.
+  std::vector<std::shared_ptr<LogStream>> unsent_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hexad::storage_node

@@ -285,9 +285,9 @@ TEST_F(RocksDbDamage, ADamagedTableGivesNoPagesAndNoMeta) {
   ASSERT_EQ(store_->Flush(), absl::OkStatus());
   Close();
   for (const fs::path& table : FilesEnding(path(), ".sst")) {
-    for (int64_t at = 100; at < static_cast<int64_t>(fs::file_size(table)) - 2000; at += 997) {
-      FlipBit(table, at);
-    }
+    // The data blocks alone: a damaged index is found by Open.
+    const auto data_bytes = std::min<int64_t>(200 * 4096, int64_t(fs::file_size(table)) - 2000);
+    for (int64_t at = 100; at < data_bytes; at += 997) FlipBit(table, at);
   }
   Open();
   int lost = 0;

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "quorum/base/check.h"
 #include "tests/contract/fault_file_system.h"
 #include "tests/contract/store_pattern.h"
@@ -193,6 +196,37 @@ TEST_F(RocksDbFailure, SpaceComesAndGoesManyTimes) {
   store_.reset();
   Open();
   ExpectHoldsWhatWasDone();
+}
+
+// Readers in other threads see whole states while the writer writes, is refused, and recovers.
+TEST_F(RocksDbFailure, ReadersGoOnWhileTheDatabaseIsRecovered) {
+  const auto pair_of = [](uint64_t n) {
+    return StoreBatch{{PutMeta{"a", std::to_string(n)}, PutMeta{"b", std::to_string(n)}}};
+  };
+  const StoreBatch start = pair_of(0);
+  ASSERT_EQ(store_->Write({&start}, Durability::kSynced), absl::OkStatus());
+  std::atomic<bool> done{false};
+  std::atomic<int> reads{0};
+  std::thread reader([&] {
+    while (!done) {
+      std::vector<std::string> values;
+      const auto status =
+          store_->ScanMeta("", [&](auto, auto value) { values.emplace_back(value); });
+      EXPECT_EQ(status, absl::OkStatus());
+      EXPECT_EQ(values.size(), 2u);
+      EXPECT_EQ(values.front(), values.back());
+      ++reads;
+    }
+  });
+  for (uint64_t n = 1; n <= 300; ++n) {
+    if (n % 50 == 0) faults_->Arm(Fault::kAppendNoSpace, ".log");
+    const StoreBatch batch = pair_of(n);
+    EXPECT_EQ(store_->Write({&batch}, Durability::kOrdered).ok(), n % 50 != 0);
+    faults_->Disarm();
+  }
+  while (reads == 0) std::this_thread::yield();
+  done = true;
+  reader.join();
 }
 
 // The reserve keeps room for promises, and for the coalescer to make room.

@@ -60,7 +60,7 @@ const std::vector<Row>& Matrix() {
       {"bench/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",
                             "bench/workload/", "bench/floor/", "cli/"})},
       {"tests/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",
-                            "cli/", "bench/"})},
+                            "cli/", "bench/", "bench/workload/"})},
   };
   return kMatrix;
 }

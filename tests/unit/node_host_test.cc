@@ -9,12 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <thread>
 
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
+#include "storage-node/io/listener_watch.h"
 #include "storage-node/io/memory_segment_store.h"
 #include "tests/unit/node_client.h"
 
@@ -323,6 +325,39 @@ TEST_F(NodeHostTest, StoppingAnswersOpenCallsAndEndsStreams) {
   memory.node->Stop();
   EXPECT_FALSE(client.Next().has_value());
   EXPECT_EQ(client.StreamStatus().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// ---- the listener ------------------------------------------------------------------------------
+
+// Was `deaf` called within about a second?
+bool IsFoundDeaf(int port, bool alive) {
+  std::atomic<bool> deaf = false;
+  ListenerWatchOptions options;
+  options.port = port;
+  options.every = std::chrono::milliseconds(10);
+  options.patience = std::chrono::milliseconds(100);
+  ListenerWatch watch(
+      options, [&] { return alive; }, [&] { deaf = true; });
+  for (int i = 0; i < 100 && !deaf; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  watch.Stop();
+  return deaf;
+}
+
+TEST_F(NodeHostTest, AListenerThatAcceptsNobodyIsNoticed) {
+  // The kernel completes connections to it, but nobody accepts them.
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(listener, 16), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  EXPECT_TRUE(IsFoundDeaf(ntohs(address.sin_port), /*alive=*/true));
+  EXPECT_FALSE(IsFoundDeaf(ntohs(address.sin_port), /*alive=*/false)) << "a hung disk is no reason";
+  close(listener);
+  const MemoryNode memory = StartInMemory(options_);
+  EXPECT_FALSE(IsFoundDeaf(memory.node->port(), /*alive=*/true));
 }
 
 }  // namespace

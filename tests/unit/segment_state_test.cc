@@ -45,7 +45,7 @@ TEST(SegmentState, ComesBackWholeOrNotAtAll) {
   RoundTrip(SegmentConfig{Members(), 8192, PageNo(64), 32}, DecodeConfig);
   RoundTrip(EpochId{7, 0xFEED}, DecodePromise);
   RoundTrip(History(), DecodePath);
-  RoundTrip(CoalescedMark{Lsn(9), Lsn(4), {{Lsn(3), PageNo(2)}, {Lsn(8), PageNo(0)}}},
+  RoundTrip(CoalescedMark{Lsn(9), Lsn(4), {{Lsn(3), PageNo(2)}, {Lsn(8), PageNo(0)}}, 17},
             DecodeCoalesced);
   RoundTrip(NodeIdentity{ClusterId(5), {{NodeId("n1"), AzId("a"), Incarnation(9)}}},
             DecodeIdentity);

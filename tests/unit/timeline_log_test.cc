@@ -119,6 +119,14 @@ TEST(TimelineLog, NothingForksBelowWhatIsCoalesced) {
   EXPECT_TRUE(log.CanAdopt(First().Fork(E(2), Lsn(6), Lsn(2001), Lsn(6))));
 }
 
+TEST(TimelineLog, HowFarItWasWrittenOutlivesTheHotLog) {
+  TimelineLog log = NewLog(CoalescedMark{Lsn(), Lsn(), {}, 17});
+  EXPECT_EQ(log.pages_seen(), 17u);
+  log.Load(Box(E(1), {1, 6, 0}));
+  log.HearVdl(E(1), Lsn(6));
+  EXPECT_EQ(log.MarkAfter(*log.PlanCoalesce()).pages_seen, 17u);
+}
+
 // --- what was heard ------------------------------------------------------------------------------
 
 TEST(TimelineLog, TheVdlThatWasHeardSurvivesARestartInTheBoxcars) {
