@@ -75,6 +75,7 @@ class BoxcarBuilder {
       : timeline_(timeline), pg_(pg), epoch_(epoch) {}
 
   bool empty() const { return count_ == 0; }
+  uint32_t record_count() const { return count_; }
   // Bytes of the encoding so far, header included.
   size_t size() const { return buffer_.empty() ? kBoxcarHeaderBytes : buffer_.size(); }
   Lsn first_lsn() const { return first_lsn_; }

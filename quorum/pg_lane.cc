@@ -15,6 +15,7 @@ PgLane::PgLane(const WriterOptions& options, LaneStart start)
       write_(start_.membership.Quorums().write),
       open_(start_.envelope.timeline, start_.envelope.pg, start_.envelope.epoch),
       queue_(start_.path.fork_tail()),
+      pacer_(options.longest_wait),
       pgcl_(write_, static_cast<int>(start_.membership.members.size()), start_.path.fork_tail()),
       last_lsn_(start_.path.fork_tail()),
       told_(start_.path.fork_tail()) {
@@ -40,6 +41,7 @@ void PgLane::Add(RecordView record, LaneTurn& turn) {
 void PgLane::Seal(LaneTurn& turn) {
   if (!queue_.in_flight()) resend_at_ = Instant::Never();
   queue_.Push(open_.Seal(turn.vdl, turn.pgmrpl), turn.now);
+  pacer_.Left();
   told_ = turn.vdl;
   announce_at_ = Instant::Never();
   for (MemberStream& member : members_) Pump(member, turn);
@@ -96,8 +98,25 @@ bool PgLane::SomebodyLacks(const BoxcarQueue::Entry& entry) const {
   });
 }
 
+void PgLane::QuorumReached(Instant now) {
+  const BoxcarQueue::Seq before = queue_.quorum();
+  queue_.PgclMoved(pgcl());
+  const BoxcarQueue::Seq after = queue_.quorum();
+  if (after == before || queue_.in_flight()) return;
+  size_t arrived = 0;
+  for (BoxcarQueue::Seq seq = before; seq < after; ++seq) {
+    arrived += queue_[seq].boxcar.header.record_count;
+  }
+  pacer_.QuorumReached(arrived, open_.record_count(), queue_[after - 1].sealed_at, now);
+}
+
+void PgLane::SealIfDue(LaneTurn& turn) {
+  if (queue_.in_flight() || !pacer_.MayLeave(open_.record_count(), turn.now)) return;
+  if (!open_.empty()) Seal(turn);
+}
+
 void PgLane::Settle(LaneTurn& turn) {
-  if (!open_.empty() && !queue_.in_flight()) Seal(turn);
+  SealIfDue(turn);
   for (MemberStream& member : members_) {
     if (member.next < queue_.end()) Pump(member, turn);
   }
@@ -148,6 +167,7 @@ void PgLane::Tick(LaneTurn& turn) {
       resend_at_ = std::min(resend_at_, member.ResendAt(queue_, options_.resend_after));
     }
   }
+  SealIfDue(turn);
   const bool heartbeat = heartbeat_at_ <= turn.now;
   if (heartbeat || announce_at_ <= turn.now) SendEmptyAppends(turn);
   if (heartbeat) {
@@ -160,7 +180,7 @@ void PgLane::Tick(LaneTurn& turn) {
 
 Instant PgLane::NextDeadline() const {
   const Instant resend = queue_.in_flight() ? resend_at_ : Instant::Never();
-  return std::min(std::min(retry_at_, resend), std::min(announce_at_, heartbeat_at_));
+  return std::min({retry_at_, resend, announce_at_, heartbeat_at_, pacer_.deadline()});
 }
 
 // The end of a boxcar may lie above both the read point and PGCL, and no segment need ever come
@@ -201,8 +221,10 @@ PgDescription PgLane::Describe() const {
 void PgLane::CheckInvariants() const {
   queue_.CheckInvariants(pgcl());
   INVARIANT(last_lsn_ == (open_.empty() ? queue_.last_lsn() : open_.last_lsn()));
-  // Records wait in the open boxcar only behind something that will come back with a quorum.
-  INVARIANT(open_.empty() || (queue_.last_lsn() < open_.first_lsn() && queue_.in_flight()));
+  // Records wait in the open boxcar only behind something that will come back with a quorum, or
+  // for a while.
+  INVARIANT(open_.empty() || queue_.last_lsn() < open_.first_lsn());
+  INVARIANT(open_.empty() || queue_.in_flight() || pacer_.deadline() != Instant::Never());
   INVARIANT(pgcl() <= queue_.last_lsn());
   for (size_t i = 0; i < members_.size(); ++i) {
     const MemberStream& member = members_[i];

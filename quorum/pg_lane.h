@@ -2,7 +2,7 @@
 //
 //   Add --> [ open boxcar ] --seal--> [ boxcar queue ] --pump--> six streams
 //                             |                                      |
-//            nothing in flight, or the target size          acks: SCL, PGCL
+//            SealPacer, or the target size                  acks: SCL, PGCL
 //
 // A lane knows nothing of other PGs. It tells its VolumeWriter that PGCL moved, and is told the
 // VDL.
@@ -14,6 +14,7 @@
 
 #include "quorum/boxcar_queue.h"
 #include "quorum/member_stream.h"
+#include "quorum/seal_pacer.h"
 #include "quorum/volume_writer.h"
 
 namespace hexad::quorum {
@@ -92,6 +93,8 @@ class PgLane {
  private:
   size_t open_bytes() const { return open_.empty() ? 0 : open_.size(); }
   void Seal(LaneTurn& turn);
+  void SealIfDue(LaneTurn& turn);
+  void QuorumReached(Instant now);  // PGCL moved
   void Pump(MemberStream& member, LaneTurn& turn);
   void SendNext(MemberStream& member, LaneTurn& turn);
   void SendEmptyAppends(LaneTurn& turn);
@@ -118,6 +121,7 @@ class PgLane {
   QuorumExpr write_;
   BoxcarBuilder open_;
   BoxcarQueue queue_;
+  SealPacer pacer_;
   PgclTracker pgcl_;
   std::vector<MemberStream> members_;
   Lsn last_lsn_;

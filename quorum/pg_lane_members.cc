@@ -239,7 +239,7 @@ bool PgLane::Hear(int index, Lsn scl, Instant now) {
     member.lagging = false;
   }
   if (!pgcl_.Ack(index, scl)) return false;
-  queue_.PgclMoved(pgcl());
+  QuorumReached(now);
   return true;
 }
 

@@ -5,8 +5,8 @@
 //                                                                   |
 //   VdlMoved <-- VDL <-- VCL <-- PGCL per PG <-- SCL per segment <--+
 //
-// Nothing here waits, votes or retries by timer in the normal case: a boxcar leaves at once when
-// its PG has nothing in flight, and fills while something is (Verbitski 2018, section 2.2). Fewer
+// Nothing here votes or retries by timer in the normal case: a boxcar leaves at once when its PG has
+// nothing in flight, and fills while something is (Verbitski 2018, section 2.2; SealPacer). Fewer
 // than six copies are gossip's business; fewer than four are resent from what is retained here.
 //
 // Who may fence: a segment that promised a higher epoch refuses. While a write quorum still
@@ -141,6 +141,7 @@ using WriterEffect = std::variant<Send, MtrIssued, MtrBlocked, VdlMoved, Grown, 
 struct WriterOptions {
   uint64_t lal = kDefaultLal;
   size_t boxcar_target_bytes = 64 << 10;  // seal at this size even while something is in flight
+  Duration longest_wait = Duration::Millis(2);  // of an open boxcar, for more (SealPacer)
   // Per volume, sealed and open without quorum: MtrBlocked above it, unless nothing is in flight.
   size_t in_flight_limit_bytes = 32 << 20;
   size_t retain_bytes = 32 << 20;              // per PG, kept beyond PGCL for segments that lag

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "quorum/base/check.h"
 #include "quorum/messages.h"
 #include "quorum/trackers.h"
 
