@@ -5,7 +5,7 @@
 namespace hexad::quorum {
 namespace {
 
-constexpr int kWaitFraction = 4;      // of the time that the last round took
+constexpr int kWaitFraction = 4;  // of the time that the last round took
 constexpr int kMaxRoundsWithout = 64;
 
 }  // namespace
@@ -18,7 +18,8 @@ void SealPacer::QuorumReached(size_t arrived, size_t open, Instant sealed_at, In
   }
   enough_ = open + arrived - arrived / 8;
   worth_it_ = open + (arrived + 1) / 2;
-  until_ = now + std::min(longest_wait_, Duration::Nanos((now - sealed_at).nanos() / kWaitFraction));
+  until_ =
+      now + std::min(longest_wait_, Duration::Nanos((now - sealed_at).nanos() / kWaitFraction));
 }
 
 bool SealPacer::MayLeave(size_t open, Instant now) {

@@ -5,9 +5,10 @@
 //                                                                   |
 //   VdlMoved <-- VDL <-- VCL <-- PGCL per PG <-- SCL per segment <--+
 //
-// Nothing here votes or retries by timer in the normal case: a boxcar leaves at once when its PG has
-// nothing in flight, and fills while something is (Verbitski 2018, section 2.2; SealPacer). Fewer
-// than six copies are gossip's business; fewer than four are resent from what is retained here.
+// Nothing here votes or retries by timer in the normal case: a boxcar leaves at once when its PG
+// has nothing in flight, and fills while something is (Verbitski 2018, section 2.2; SealPacer).
+// Fewer than six copies are gossip's business; fewer than four are resent from what is retained
+// here.
 //
 // Who may fence: a segment that promised a higher epoch refuses. While a write quorum still
 // accepts, the writer goes on and reports Outbid; once a PG has lost it, the writer is Fenced, for

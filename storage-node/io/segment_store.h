@@ -24,10 +24,11 @@ class SegmentStore {
   virtual ~SegmentStore() = default;
 
   // All batches, in order, as one atomic write.
-  virtual absl::Status Write(const std::vector<const StoreBatch*>& batches, Durability durability) = 0;
+  virtual absl::Status Write(const std::vector<const StoreBatch*>& batches,
+                             Durability durability) = 0;
 
-  // Hot-log boxcars of (pg, timeline) with first_lsn >= `from`, by first_lsn, until the visitor says
-  // false. The bytes are as stored: the caller verifies them (DecodeBoxcar).
+  // Hot-log boxcars of (pg, timeline) with first_lsn >= `from`, by first_lsn, until the visitor
+  // says false. The bytes are as stored: the caller verifies them (DecodeBoxcar).
   using BoxcarVisitor = std::function<bool(Lsn first_lsn, BytesRef bytes)>;
   virtual absl::Status ScanLog(PgId pg, TimelineId timeline, Lsn from,
                                const BoxcarVisitor& visit) const = 0;
@@ -36,8 +37,8 @@ class SegmentStore {
   // None() if there is none.
   virtual absl::StatusOr<Lsn> FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const = 0;
 
-  // What a page is made of, newest history first in `visible`: versions whose (timeline, lsn) lie in a
-  // range, oldest first, starting at the newest image if there is one.
+  // What a page is made of, newest history first in `visible`: versions whose (timeline, lsn) lie
+  // in a range, oldest first, starting at the newest image if there is one.
   virtual absl::StatusOr<std::vector<PageVersion>> ReadVersions(
       PgId pg, PageNo page, const std::vector<LsnRange>& visible) const = 0;
 
