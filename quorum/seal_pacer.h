@@ -7,10 +7,9 @@
 // waits for most of what has just arrived, for a quarter of the round's time at the longest; where
 // that was in vain, it does not try for a while (decision 0005, with what was measured).
 //
-//   [at once] ---QuorumReached, others wait---> [waiting] ---enough came, or the time is over--->
-//   seal
-//       ^ |
-//       +------------------------------------------------------------------------------------------+
+//   [at once] --QuorumReached, others wait--> [waiting] --enough came, or the time is over--> seal
+//       ^                                                                                       |
+//       +---------------------------------------------------------------------------------------+
 #pragma once
 
 #include <cstddef>
