@@ -266,9 +266,11 @@ void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
   coalescing_.reset();
   const auto segment = segments_.find(pg);
   INVARIANT(segment != segments_.end());  // drops wait for the coalescer
-  WithSegment(*segment->second, out, [&](Segment& s, SegmentOutlet&) {
-    s.OnCoalesced(timeline, up_to, coalesced.status.ok());
-  });
+  // Named again: C++20 lets a lambda capture structured bindings, Clang 14 does not.
+  WithSegment(*segment->second, out,
+              [&, timeline = timeline, up_to = up_to](Segment& s, SegmentOutlet&) {
+                s.OnCoalesced(timeline, up_to, coalesced.status.ok());
+              });
   for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) StartDrop(drop, out);
 }
 
