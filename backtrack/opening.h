@@ -38,11 +38,9 @@ struct OpeningOptions {
   // What the name says: timeline, page size, and the first PG. Used as it is until the first epoch
   // begins; after that the first PG's segments hold the manifest.
   quorum::Manifest named;
-  uint64_t claimant = 0;  // drawn at random by the process, never reused
-  uint64_t seed = 1;      // of the back-off between contenders
-  // Of the volume, not of the process: every writer of a volume uses the same (docs/recovery.md,
-  // 5).
-  uint64_t lal = quorum::kDefaultLal;
+  uint64_t claimant = 0;           // drawn at random by the process, never reused
+  uint64_t seed = 1;               // of the back-off between contenders
+  uint64_t lal = quorum::kMaxLal;  // no writer of this volume ever kept to more
   // kSnapshot: a read point that was offered before; the next one is never lower.
   Lsn at_least;
   Duration writer_silence = Duration::Seconds(3);   // kAutomatic: heard within this = alive

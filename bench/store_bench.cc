@@ -144,13 +144,17 @@ void OrderedCoalescing(benchmark::State& state) {
   {
     Latencies latencies(state);
     uint64_t lsn = 0;
+    std::vector<Lsn> written(20'000);
     for (auto _ : state) {
       ++lsn;
       StoreBatch batch;
       for (int i = 0; i < 64; ++i) {
-        const PageNo page(static_cast<uint32_t>(prng.Below(20'000)));
+        const PageNo page(static_cast<uint32_t>(prng.Below(written.size())));
         batch.ops.push_back(PutVersion{kPg, page, kTimeline, Lsn(lsn), VersionKind::kImage, image});
-        batch.ops.push_back(DropVersions{kPg, page, kTimeline, Lsn(lsn)});
+        if (!written[page.value()].IsNone() && written[page.value()] < Lsn(lsn)) {
+          batch.ops.push_back(DropVersion{kPg, page, kTimeline, written[page.value()]});
+        }
+        written[page.value()] = Lsn(lsn);
       }
       latencies.Time([&] { INVARIANT(store->Write({&batch}, Durability::kOrdered).ok()); });
     }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "compute/host/compute_metrics.h"
 #include "compute/host/compute_service.h"
 #include "compute/host/open_volumes.h"
@@ -127,6 +128,8 @@ int Run(const Flags& flags, const sigset_t& signals) {
 }  // namespace hexad::compute
 
 int main(int argc, char** argv) {
+  // Debian builds Abseil with its detector of lock cycles, which costs every lock of gRPC.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   hexad::compute::Flags flags;
   CLI::App app("hexad-compute: opens volumes of a Hexad cluster and serves their pages");
   app.add_option("--id", flags.id, "name in logs");

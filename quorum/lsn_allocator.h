@@ -11,7 +11,9 @@
 
 namespace hexad::quorum {
 
-inline constexpr uint64_t kDefaultLal = 10'000'000;
+// The LSN Allocation Limit (Verbitski 2017, section 4.2.1). Openings prove with it which LSNs a
+// dead writer cannot have issued, so it is the same for everybody; a writer may keep to less.
+inline constexpr uint64_t kMaxLal = 10'000'000;
 
 // The highest LSN that an epoch with this VDL can have issued.
 Lsn AllocationBound(Lsn vdl, Lsn first_lsn, uint64_t lal);

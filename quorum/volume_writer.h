@@ -140,7 +140,7 @@ using WriterEffect = std::variant<Send, MtrIssued, MtrBlocked, VdlMoved, Grown, 
 // ---- the core -----------------------------------------------------------------------------------
 
 struct WriterOptions {
-  uint64_t lal = kDefaultLal;
+  uint64_t lal = kMaxLal;                 // 1 to kMaxLal
   size_t boxcar_target_bytes = 64 << 10;  // seal at this size even while something is in flight
   Duration longest_wait = Duration::Millis(2);  // of an open boxcar, for more (SealPacer)
   // Per volume, sealed and open without quorum: MtrBlocked above it, unless nothing is in flight.

@@ -248,6 +248,11 @@ absl::Status ClusterClient::Drop(const std::string& name, bool force) {
 
 absl::StatusOr<std::shared_ptr<Volume>> ClusterClient::Open(const std::string& name,
                                                             const OpenOptions& options) {
+  if (options.writer.lal == 0 || options.writer.lal > quorum::kMaxLal) {
+    return absl::InvalidArgumentError(absl::StrCat("LAL ", options.writer.lal, ": it must be 1 to ",
+                                                   quorum::kMaxLal,
+                                                   ", which every opening counts on"));
+  }
   auto entry = Find(name);
   if (!entry.ok()) return entry.status();
   const auto host = std::make_shared<VolumeHost>(nodes_, *std::move(entry), options);

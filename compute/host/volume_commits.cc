@@ -125,6 +125,12 @@ bool VolumeHost::AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& h
 // REQUIRES: every page that the MTR writes is cached.
 void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
   const auto changes = redo_.Generate(mtr, *cache_, manifest_.pgs.size());
+  if (changes.size() > options_.writer.lal) {
+    attempt.outcome = absl::InvalidArgumentError(
+        absl::StrCat("an MTR of ", changes.size(), " records; the LSN allocation limit is ",
+                     options_.writer.lal));
+    return;
+  }
   issued_.reset();
   refused_.reset();
   Feed(turn, quorum::WriterInput(quorum::SubmitMtr{++tag_, changes, WallClockNow()}));

@@ -69,7 +69,6 @@ void VolumeHost::StartOpening(Turn& turn) {
   opening.named.pgs = {entry_.first_pg};
   opening.claimant = RandomNumber();
   opening.seed = RandomNumber();
-  opening.lal = options_.writer.lal;
   if (mode_ == OpenMode::kSnapshot) opening.at_least = vdl_;
   opening_ = std::make_unique<backtrack::Opening>(std::move(opening));
   Feed(turn, backtrack::OpeningInput(backtrack::OpeningStart{}));

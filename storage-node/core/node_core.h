@@ -179,10 +179,10 @@ struct NodeOptions {
   NodeId node;
   AzId az;
   Incarnation incarnation;
-  uint64_t seed = 1;                      // jitter of gossip
-  size_t coalesce_at_bytes = 16 << 20;    // hot log of one segment that starts a coalescing
-  size_t hot_log_limit_bytes = 96 << 20;  // hot log in memory over all segments: above it the
-                                          // node is overloaded() and refuses appends (kOverloaded)
+  uint64_t seed = 1;                       // jitter of gossip
+  size_t coalesce_at_bytes = 32 << 20;     // hot log of one segment that starts a coalescing
+  size_t hot_log_limit_bytes = 128 << 20;  // hot log in memory over all segments: above it
+                                           // appends are refused (kOverloaded)
   Duration gossip_every = Duration::Millis(200);
 };
 

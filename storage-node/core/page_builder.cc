@@ -266,7 +266,11 @@ absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
   const Lsn lsn = builder.at();
   out.ops.push_back(
       PutVersion{plan.pg, work.page, plan.timeline, lsn, VersionKind::kImage, builder.Take()});
-  out.ops.push_back(DropVersions{plan.pg, work.page, plan.timeline, lsn});
+  // All that lay below it: an earlier image ended the read, and took what was below it then.
+  for (const PageVersion& version : *versions) {
+    if (version.timeline != plan.timeline || version.lsn >= lsn) continue;
+    out.ops.push_back(DropVersion{plan.pg, work.page, plan.timeline, version.lsn});
+  }
   PutRuns(plan, work.page, fold.split, end, out);
   return absl::OkStatus();
 }

@@ -50,12 +50,12 @@ struct PutVersion {
   std::string bytes;
 };
 
-// The page loses every version of `timeline` with lsn < `below`.
-struct DropVersions {
+// The page loses the version under exactly this key, if there is one.
+struct DropVersion {
   PgId pg;
   PageNo page;
   TimelineId timeline;
-  Lsn below;
+  Lsn lsn;
 };
 
 // Every meta key of one PG on this node starts with this: "pg/" + 16 hex digits + "/".
@@ -79,7 +79,7 @@ struct DropSegment {
 };
 
 using StoreOp =
-    std::variant<PutBoxcar, DropLog, PutVersion, DropVersions, PutMeta, DropMeta, DropSegment>;
+    std::variant<PutBoxcar, DropLog, PutVersion, DropVersion, PutMeta, DropMeta, DropSegment>;
 
 struct StoreBatch {
   std::vector<StoreOp> ops;

@@ -48,9 +48,8 @@ void MemorySegmentStore::Contents::On(const PutVersion& put) {
   versions[{put.pg, put.page, put.timeline, put.lsn}] = Version{put.kind, BytesRef::Own(put.bytes)};
 }
 
-void MemorySegmentStore::Contents::On(const DropVersions& drop) {
-  EraseRange(versions, VersionPlace{drop.pg, drop.page, drop.timeline, Lsn::None()},
-             VersionPlace{drop.pg, drop.page, drop.timeline, drop.below});
+void MemorySegmentStore::Contents::On(const DropVersion& drop) {
+  versions.erase({drop.pg, drop.page, drop.timeline, drop.lsn});
 }
 
 void MemorySegmentStore::Contents::On(const PutMeta& put) { meta[put.key] = Meta{put.value}; }

@@ -37,32 +37,11 @@ void RocksDbBatch::On(const DropLog& drop) {
 void RocksDbBatch::On(const PutVersion& put) {
   const std::string key = VersionKey(put.pg, put.page, put.timeline, put.lsn);
   Expect(batch_.Put(families_[kPagesFamily], key, SealVersion(key, put.kind, put.bytes)));
-  put_versions_.insert(key);
 }
 
-// One deletion per version, not one per range: a page has few versions, and thousands of range
-// tombstones would make every read slow.
-void RocksDbBatch::On(const DropVersions& drop) {
-  if (drop.below.IsNone()) return;
-  const std::string first = VersionKey(drop.pg, drop.page, drop.timeline, drop.below.Prev());
-  const std::string last = VersionKey(drop.pg, drop.page, drop.timeline, Lsn::None());
-  for (auto it = put_versions_.lower_bound(first); it != put_versions_.end() && *it <= last; ++it) {
-    Expect(batch_.Delete(families_[kPagesFamily], *it));
-  }
-  if (stored_versions_ == nullptr) {
-    rocksdb::ReadOptions options;
-    options.prefix_same_as_start = true;
-    stored_versions_.reset(db_.NewIterator(options, families_[kPagesFamily]));
-  }
-  rocksdb::Iterator& it = *stored_versions_;
-  for (it.Seek(first); it.Valid() && it.key().compare(last) <= 0; it.Next()) {
-    Expect(batch_.Delete(families_[kPagesFamily], it.key()));
-  }
-  // Damage lies there: then the whole range, unread. (A drop must not fail for what it drops.)
-  if (!it.status().ok()) {
-    Expect(batch_.DeleteRange(families_[kPagesFamily], first, last + '\0'));
-    stored_versions_.reset();
-  }
+void RocksDbBatch::On(const DropVersion& drop) {
+  Expect(batch_.Delete(families_[kPagesFamily],
+                       VersionKey(drop.pg, drop.page, drop.timeline, drop.lsn)));
 }
 
 void RocksDbBatch::On(const PutMeta& put) {

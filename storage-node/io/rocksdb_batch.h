@@ -2,8 +2,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +23,7 @@ class RocksDbBatch {
  public:
   // `database` and `dropped` must outlive this, and not change meanwhile.
   RocksDbBatch(const RocksDbDatabase& database, const DroppedLogs& dropped)
-      : db_(database.db()), families_(database.families()), dropped_(dropped) {}
+      : families_(database.families()), dropped_(dropped) {}
 
   void Add(const StoreOp& op);
 
@@ -38,20 +36,17 @@ class RocksDbBatch {
   void On(const PutBoxcar& put);
   void On(const DropLog& drop);
   void On(const PutVersion& put);
-  void On(const DropVersions& drop);
+  void On(const DropVersion& drop);
   void On(const PutMeta& put);
   void On(const DropMeta& drop);
   void On(const DropSegment& drop);
   void DropPrefix(ColumnFamily family, std::string_view prefix);
   Lsn DroppedBelow(PgId pg, TimelineId timeline) const;
 
-  rocksdb::DB& db_;
   const FamilyHandles& families_;
   const DroppedLogs& dropped_;
   rocksdb::WriteBatch batch_;
-  DroppedLogs changed_;                                 // overrides dropped_
-  std::set<std::string, std::less<>> put_versions_;     // keys put by this batch
-  std::unique_ptr<rocksdb::Iterator> stored_versions_;  // made when the first DropVersions comes
+  DroppedLogs changed_;  // overrides dropped_
   std::vector<PgId> dropped_segments_;
 };
 

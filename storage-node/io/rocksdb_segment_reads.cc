@@ -118,7 +118,7 @@ absl::StatusOr<std::vector<PageVersion>> RocksDbSegmentStore::ReadVersions(
   for (auto range = visible.begin(); range != visible.end() && !at_image; ++range) {
     const std::string last = VersionKey(pg, page, range->timeline, range->first);
     it->Seek(VersionKey(pg, page, range->timeline, range->last));
-    for (; it->Valid() && it->key().compare(last) <= 0 && !at_image; it->Next()) {
+    for (; it->Valid() && it->key().compare(last) <= 0; it->Next()) {
       const std::string_view key = View(it->key());
       const auto version = OpenVersion(key, View(it->value()));
       if (key.size() != kVersionKeyBytes || !version) {
@@ -127,6 +127,7 @@ absl::StatusOr<std::vector<PageVersion>> RocksDbSegmentStore::ReadVersions(
       newest_first.push_back(PageVersion{range->timeline, LsnOfVersionKey(key), version->kind,
                                          BytesRef::Own(std::string(version->bytes))});
       at_image = version->kind == VersionKind::kImage;
+      if (at_image) break;  // before Next(), which would read one more block
     }
     if (!it->status().ok()) return ReadError(it->status(), damaged(range->timeline, ""));
   }

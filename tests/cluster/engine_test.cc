@@ -163,6 +163,20 @@ TEST_F(EngineTest, WrongArgumentsSaySo) {
   EXPECT_TRUE(absl::IsInvalidArgument(volume->WaitDurable(Lsn(99), kPatience))) << "never issued";
 }
 
+TEST_F(EngineTest, LalIsALimitOfTheFormat) {
+  Create({.pages_per_pg = 8});
+  OpenOptions options;
+  options.writer.lal = quorum::kMaxLal + 1;
+  EXPECT_TRUE(absl::IsInvalidArgument(cluster_->Open("main", options).status()));
+  options.writer.lal = 2;
+  auto volume = cluster_->Open("main", options);
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  Mtr three = (*volume)->BeginMtr();
+  for (uint32_t page : {0, 1, 2}) ASSERT_TRUE(three.Write(PageNo(page), 0, "x").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument((*volume)->Commit(std::move(three)).status()))
+      << "it could never be issued";
+}
+
 TEST_F(EngineTest, AVolumeGrowsByItself) {
   Create({.pages_per_pg = 4});
   auto volume = OpenVolume(*cluster_);

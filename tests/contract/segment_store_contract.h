@@ -215,25 +215,30 @@ TEST_P(SegmentStoreContract, PagesAndTheirVersionsAreNotMixedUp) {
   EXPECT_EQ(Versions(AllOf(kMain), PageNo(0xffffffff)), "");
 }
 
-TEST_P(SegmentStoreContract, DropVersionsTakesExactlyWhatLiesBelow) {
+TEST_P(SegmentStoreContract, DropVersionTakesExactlyOne) {
   Write({Image(Lsn(3)), Run(Lsn(5)), Image(Lsn(5), kClone), Image(Lsn(2), kMain, kNext)});
   ASSERT_EQ(fixture().Settle(), absl::OkStatus());
-  Write({Run(Lsn(6)), DropVersions{kPg, kPage, kMain, Lsn(5)}});
+  Write({Run(Lsn(6)), DropVersion{kPg, kPage, kMain, Lsn(3)}});
   EXPECT_EQ(Versions(AllOf(kMain)), "run 1/5, run 1/6");
   EXPECT_EQ(Versions(AllOf(kClone)), "image 2/5");
   EXPECT_EQ(Versions(AllOf(kMain), kNext), "image 1/2");
   // What the same batch put before the drop goes with it, what it puts after the drop stays.
-  Write({Image(Lsn(8)), DropVersions{kPg, kPage, kMain, Lsn(9)}, Image(Lsn(7))});
-  EXPECT_EQ(Versions(AllOf(kMain)), "image 1/7");
-  Write({DropVersions{kPg, kPage, kMain, Lsn::None()}, DropVersions{kPg, kPage, kMain, Lsn(7)}});
-  EXPECT_EQ(Versions(AllOf(kMain)), "image 1/7");
+  const DropVersion drop{kPg, kPage, kMain, Lsn(8)};
+  Write({Image(Lsn(8)), drop});
+  EXPECT_EQ(Versions(AllOf(kMain)), "run 1/5, run 1/6");
+  Write({drop, Image(Lsn(8))});
+  EXPECT_EQ(Versions(AllOf(kMain)), "image 1/8");
+  Write({DropVersion{kPg, kPage, kMain, Lsn(7)}, DropVersion{kPg, kPage, kMain, Lsn(9)}});
+  EXPECT_EQ(Versions(AllOf(kMain)), "image 1/8");  // what is not there is no error
 }
 
 TEST_P(SegmentStoreContract, APageWithManyVersionsLosesThemAll) {
   std::vector<StoreOp> ops;
   for (uint64_t lsn = 1; lsn <= 500; ++lsn) ops.push_back(Run(Lsn(lsn)));
   Write(std::move(ops));
-  Write({DropVersions{kPg, kPage, kMain, Lsn(500)}});
+  ops.clear();
+  for (uint64_t lsn = 1; lsn < 500; ++lsn) ops.push_back(DropVersion{kPg, kPage, kMain, Lsn(lsn)});
+  Write(std::move(ops));
   EXPECT_EQ(Versions(AllOf(kMain)), "run 1/500");
 }
 

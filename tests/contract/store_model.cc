@@ -21,11 +21,8 @@ struct Applier {
   void operator()(const PutVersion& put) {
     model.versions[{put.pg, put.page, put.timeline, put.lsn}] = {put.kind, put.bytes};
   }
-  void operator()(const DropVersions& drop) {
-    std::erase_if(model.versions, [&](const auto& entry) {
-      const auto& [pg, page, timeline, lsn] = entry.first;
-      return pg == drop.pg && page == drop.page && timeline == drop.timeline && lsn < drop.below;
-    });
+  void operator()(const DropVersion& drop) {
+    model.versions.erase({drop.pg, drop.page, drop.timeline, drop.lsn});
   }
   void operator()(const PutMeta& put) { model.meta[put.key] = put.value; }
   void operator()(const DropMeta& drop) { model.meta.erase(drop.key); }

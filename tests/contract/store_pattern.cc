@@ -39,7 +39,7 @@ PatternWrite MakeWrite(uint64_t seed, uint64_t n, size_t bytes) {
   ops.push_back(PutVersion{pg, page, timeline, lsn, kind, Bytes(prng, 1 + prng.Below(bytes))});
   if (prng.OneIn(4) && n > 40) ops.push_back(DropLog{pg, timeline, Lsn(n - prng.Below(40))});
   if (prng.OneIn(4) && n > 40) {
-    ops.push_back(DropVersions{pg, page, timeline, Lsn(n - prng.Below(40))});
+    ops.push_back(DropVersion{pg, page, timeline, Lsn(n - prng.Below(40))});
   }
   if (prng.OneIn(5)) ops.push_back(PutMeta{SegmentMetaPrefix(pg) + "scl", std::to_string(n)});
   if (prng.OneIn(400)) ops.push_back(DropSegment{pg});

@@ -152,9 +152,9 @@ TEST(Section4_2_1, FourAcknowledgementsMakeABatchDurable) {
 
 // No LSN is allocated above the current VDL plus the LSN allocation limit, which is 10 million.
 TEST(Section4_2_1, NoLsnIsAllocatedAboveVdlPlusTenMillion) {
-  EXPECT_EQ(kDefaultLal, 10'000'000u);
-  LsnAllocator allocator(Lsn::First(), Lsn::None(), kDefaultLal);
-  EXPECT_EQ(allocator.Allocate(kDefaultLal), Lsn(1));
+  EXPECT_EQ(kMaxLal, 10'000'000u);
+  LsnAllocator allocator(Lsn::First(), Lsn::None(), kMaxLal);
+  EXPECT_EQ(allocator.Allocate(kMaxLal), Lsn(1));
   EXPECT_FALSE(allocator.Allocate(1)) << "back-pressure: storage must catch up first";
   allocator.VdlMoved(Lsn(5));
   EXPECT_EQ(allocator.Allocate(5), Lsn(10'000'001));

@@ -71,6 +71,25 @@ TEST(Coalescing, UnderAReadThatWaitsRefusesIt) {
   EXPECT_EQ(Start(node.Read(node.At(41))), "lsn 41");
 }
 
+// What an image was made from goes with the write that brings it: images, and the runs between.
+TEST(Coalescing, AnImageLeavesNothingBelowItself) {
+  Busy node;
+  for (uint64_t last = 40; last <= 160; last += 40) {
+    if (last > 40) node.Ask(node.Append(node.Box(Epoch(1), Lsn(last - 39), 40, Lsn(last - 40))));
+    const bool into_a_run = last == 80;
+    node.Ask(node.Tell(Epoch(1), Lsn(last), Lsn(into_a_run ? 1 : last)));
+    node.Tick();
+    node.RunCoalesce();
+    const auto below =
+        node.store.ReadVersions(node.pg, PageNo(1), {{node.timeline, Lsn::First(), Lsn(last - 1)}});
+    ASSERT_TRUE(below.ok());
+    if (!into_a_run) {
+      EXPECT_TRUE(below->empty()) << below->size() << " below " << last;
+    }
+    EXPECT_EQ(Start(node.Read(node.At(last))), ("lsn " + std::to_string(last)).substr(0, 6));
+  }
+}
+
 // --- one bad page --------------------------------------------------------------------------------
 
 TEST(Coalescing, GoesOnPastARottenVersion) {

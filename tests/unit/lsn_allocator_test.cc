@@ -42,7 +42,7 @@ TEST(LsnAllocator, BlocksAtTheLimitAndLetsGoWhenTheVdlMoves) {
 
 TEST(LsnAllocator, NeverReachesTheEndOfTheLsnSpace) {
   const uint64_t max = Lsn::Max().value();
-  LsnAllocator allocator(Lsn(max - 5), Lsn(max - 6), kDefaultLal);
+  LsnAllocator allocator(Lsn(max - 5), Lsn(max - 6), kMaxLal);
   EXPECT_EQ(allocator.limit(), Lsn::Max());
   EXPECT_EQ(allocator.Allocate(6), std::nullopt) << "Max() itself is no LSN";
   EXPECT_EQ(allocator.Allocate(max), std::nullopt);

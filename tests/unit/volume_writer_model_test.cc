@@ -81,7 +81,7 @@ rc::Gen<WriterOptions> AnyOptions() {
         options.member_queue_limit_bytes = queue;
         return options;
       },
-      rc::gen::element<uint64_t>(8, 100, kDefaultLal),
+      rc::gen::element<uint64_t>(8, 100, kMaxLal),
       rc::gen::element<size_t>(1, 500, size_t{64} << 10),
       rc::gen::element<size_t>(2000, size_t{32} << 20),
       rc::gen::element<size_t>(0, 1500, size_t{32} << 20),
