@@ -73,10 +73,7 @@ grpc::Status ComputeService::OpenVolume(grpc::ServerContext*, const v1::OpenVolu
   const Instant start = MonotonicNow();
   OpenOptions options;
   options.read_only = ask->read_only();
-  if (const absl::Status status = volumes_.Start(ask->name(), options); !status.ok()) {
-    return proto::ToGrpc(status);
-  }
-  const auto volume = volumes_.WaitOpen(ask->name(), start + kOpenTimeout);
+  const auto volume = volumes_.Open(ask->name(), options, start + kOpenTimeout);
   if (!volume.ok()) return proto::ToGrpc(volume.status());
   Tell((*volume)->Status(), answer->mutable_volume());
   answer->set_opening_us(MicrosSince(start));

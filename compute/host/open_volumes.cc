@@ -31,6 +31,11 @@ OpenVolumes::~OpenVolumes() {
 
 absl::Status OpenVolumes::Start(const std::string& name, const OpenOptions& options) {
   const std::lock_guard lock(mutex_);
+  return StartLocked(name, options, /*asked=*/false);
+}
+
+absl::Status OpenVolumes::StartLocked(const std::string& name, const OpenOptions& options,
+                                      bool asked) {
   const auto known = entries_.find(name);
   if (known != entries_.end() && !known->second->failed) {
     if (known->second->options.read_only == options.read_only) return absl::OkStatus();
@@ -38,9 +43,14 @@ absl::Status OpenVolumes::Start(const std::string& name, const OpenOptions& opti
                                                    options.read_only ? "for writing" : "read-only",
                                                    " here; close it first"));
   }
+  if (known == entries_.end() && entries_.size() >= kMaxVolumes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(kMaxVolumes, " volumes are open at this compute; close one first"));
+  }
   if (known != entries_.end()) known->second->opener.join();  // it has ended: it failed
   auto entry = std::make_shared<Entry>();
   entry->options = options;
+  entry->asked = asked;
   entry->trouble = absl::UnavailableError("opening");
   entry->opener = std::thread([this, name, entry] { KeepOpening(name, entry); });
   entries_[name] = entry;
@@ -67,17 +77,34 @@ void OpenVolumes::KeepOpening(const std::string& name, const std::shared_ptr<Ent
   }
 }
 
-absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::WaitOpen(const std::string& name,
-                                                              Instant deadline) {
+absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::Open(const std::string& name,
+                                                          const OpenOptions& options,
+                                                          Instant deadline) {
   std::unique_lock lock(mutex_);
-  const auto known = entries_.find(name);
-  if (known == entries_.end()) return absl::NotFoundError(absl::StrCat(name, " is not open here"));
-  const std::shared_ptr<Entry> entry = known->second;
+  if (absl::Status started = StartLocked(name, options, /*asked=*/true); !started.ok()) {
+    return started;
+  }
+  const std::shared_ptr<Entry> entry = entries_.at(name);
   const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(deadline.nanos())};
   changed_.wait_until(lock, until,
                       [&] { return entry->volume != nullptr || entry->failed || entry->closing; });
   if (entry->volume != nullptr) return entry->volume;
-  return entry->trouble;
+  const absl::Status trouble = entry->trouble;
+  lock.unlock();
+  ForgetIfFailed(name, entry);
+  return trouble;
+}
+
+// Several may have waited for it: the first one forgets it.
+void OpenVolumes::ForgetIfFailed(const std::string& name, const std::shared_ptr<Entry>& entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = entries_.find(name);
+    if (known == entries_.end() || known->second != entry) return;
+    if (!entry->failed || !entry->asked) return;
+    entries_.erase(known);
+  }
+  entry->opener.join();
 }
 
 absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::Find(const std::string& name) {
@@ -139,7 +166,7 @@ std::map<std::string, std::shared_ptr<Volume>> OpenVolumes::All() {
 absl::Status OpenVolumes::Failure() {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, entry] : entries_) {
-    if (entry->failed) return entry->trouble;
+    if (entry->failed && !entry->asked) return entry->trouble;
   }
   return absl::OkStatus();
 }

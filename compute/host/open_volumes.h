@@ -23,11 +23,15 @@ class OpenVolumes {
   ~OpenVolumes();
 
   ClusterId cluster() const { return cluster_->id(); }
-  // Starts opening it, unless that was done before. INVALID_ARGUMENT if it is open otherwise
-  // (read-only or not). Does not wait.
+  // Starts opening a volume that this process is there for, unless that was done before.
+  // INVALID_ARGUMENT if it is open otherwise (read-only or not). Does not wait.
   absl::Status Start(const std::string& name, const OpenOptions& options);
-  // Waits until the volume is open, or its opening failed for good, or `deadline`.
-  absl::StatusOr<std::shared_ptr<Volume>> WaitOpen(const std::string& name, Instant deadline);
+  // Opens a volume that somebody asks for: waits until it is open, or its opening failed for good,
+  // or `deadline`. Unlike Start's, a name that cannot be opened is forgotten: whoever invents names
+  // neither ends this process (Failure) nor fills its memory. RESOURCE_EXHAUSTED above kMaxVolumes.
+  absl::StatusOr<std::shared_ptr<Volume>> Open(const std::string& name, const OpenOptions& options,
+                                               Instant deadline);
+  static constexpr size_t kMaxVolumes = 64;  // open or being opened
   // NOT_FOUND if nobody asked for it; UNAVAILABLE while it is being opened; why it failed.
   absl::StatusOr<std::shared_ptr<Volume>> Find(const std::string& name);
   // NOT_FOUND if it is not open.
@@ -37,7 +41,7 @@ class OpenVolumes {
   std::vector<VolumeStatus> Describe();
   // Those that are open now, by name.
   std::map<std::string, std::shared_ptr<Volume>> All();
-  // The first opening that failed for good (no such volume), if any.
+  // The first of Start's openings that failed for good (no such volume), if any.
   absl::Status Failure();
 
  private:
@@ -46,9 +50,12 @@ class OpenVolumes {
     std::shared_ptr<Volume> volume;
     absl::Status trouble;  // the last attempt's
     bool failed = false;   // for good
+    bool asked = false;    // by Open: nobody depends on it
     bool closing = false;
     std::thread opener;
   };
+  absl::Status StartLocked(const std::string& name, const OpenOptions& options, bool asked);
+  void ForgetIfFailed(const std::string& name, const std::shared_ptr<Entry>& entry);
   void KeepOpening(const std::string& name, const std::shared_ptr<Entry>& entry);
 
   const std::unique_ptr<Cluster> cluster_;

@@ -9,6 +9,9 @@
 namespace hexad::compute {
 namespace {
 
+// The read point of ReadNewest: this writer's own changes, durable or not.
+constexpr Lsn kNewest = Lsn::Max();
+
 constexpr Duration kReadTimeout = PageReads::kReadDeadline + Duration::Seconds(3);
 constexpr Duration kSnapshotFresh = Duration::Millis(50);
 constexpr Duration kSnapshotTimeout = Duration::Seconds(2);
@@ -152,10 +155,16 @@ void VolumeHost::DropFetches(Turn& turn) {
 }
 
 absl::StatusOr<PageSnapshot> VolumeHost::ReadNewest(PageNo page) {
-  return ReadPage(page, Lsn::Max());
+  return ReadPatiently(page, kNewest);
 }
 
 absl::StatusOr<PageSnapshot> VolumeHost::ReadPage(PageNo page, Lsn read_point) {
+  // Only ReadNewest may see what is not durable: a number from outside never means that.
+  if (read_point == kNewest) return absl::OutOfRangeError("that read point lies above every VDL");
+  return ReadPatiently(page, read_point);
+}
+
+absl::StatusOr<PageSnapshot> VolumeHost::ReadPatiently(PageNo page, Lsn read_point) {
   const Instant deadline = nodes_->port->Now() + kReadTimeout;
   for (;;) {
     absl::StatusOr<PageSnapshot> result = ReadOnce(page, read_point, deadline);
@@ -175,7 +184,7 @@ absl::Status VolumeHost::CheckRead(PageNo page, Lsn read_point) const {
   if (phase_ == Phase::kClosed || cache_ == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(Where(), " is not open"));
   }
-  if (read_point != Lsn::Max() && read_point > vdl_) {
+  if (read_point != kNewest && read_point > vdl_) {
     return absl::OutOfRangeError(
         absl::StrCat("read point ", read_point.value(), " lies above the VDL of ", Where()));
   }
