@@ -30,8 +30,7 @@ constexpr size_t kVdl = 72;            // u64
 constexpr size_t kPgmrpl = 80;         // u64
 constexpr size_t kCovered = kMagic;    // where the checksum's cover begins
 static_assert(kPgmrpl + sizeof(uint64_t) == kBoxcarHeaderBytes);
-constexpr size_t kKeptBufferBytes =
-    128 * 1024;  // by a builder at rest: a volume may have thousands
+constexpr size_t kKeptBufferBytes = 131072;  // by a builder at rest: a volume may have thousands
 static_assert(kBoxcarHeaderBytes + kRecordHeaderBytes + kMaxPayloadBytes <= kMaxBoxcarBytes,
               "the largest record must fit a boxcar");
 

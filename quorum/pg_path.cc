@@ -1,6 +1,7 @@
 #include "quorum/pg_path.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -105,7 +106,7 @@ Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
 PgPath PrefixTo(const PgPath& path, EpochId epoch) {
   const PathStep* end = path.path.Find(path.path.timeline(), epoch);
   INVARIANT(end != nullptr);
-  const size_t last = static_cast<size_t>(end - path.path.steps().data());
+  const ptrdiff_t last = end - path.path.steps().data();
   std::vector<PathStep> steps(path.path.steps().begin(), path.path.steps().begin() + last + 1);
   steps.back().last_lsn = Lsn::Max();
   auto prefix = Path::FromSteps(std::move(steps));

@@ -6,7 +6,6 @@
 namespace hexad::quorum {
 namespace {
 
-constexpr Duration kRound = Duration::Micros(1000);
 constexpr Duration kLongest = Duration::Millis(2);
 
 Instant At(int64_t micros) { return Instant(micros * 1000); }
