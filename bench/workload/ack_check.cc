@@ -43,6 +43,12 @@ absl::Status AckCheck::LoadAckLog(const std::string& file) {
 
 void AckCheck::Add(const AckLine& line) { lines_.push_back(line); }
 
+Lsn AckCheck::HighestAcked() const {
+  Lsn highest;
+  for (const AckLine& line : lines_) highest = std::max(highest, line.lsn);
+  return highest;
+}
+
 std::vector<PageNo> AckCheck::PagesNeeded() const {
   std::set<PageNo> pages;
   for (const AckLine& line : lines_) pages.insert(line.record.page);

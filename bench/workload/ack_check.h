@@ -32,6 +32,9 @@ class AckCheck {
   absl::Status LoadAckLog(const std::string& file);
   void Add(const AckLine& line);
 
+  // None() without a line. VDL reached it, whatever the segments were told of VDL since: a writer
+  // that ends right after an acknowledgement tells nobody.
+  Lsn HighestAcked() const;
   // Pages that must be shown; more may be.
   std::vector<PageNo> PagesNeeded() const;
   // A page as it is at the read point. Each page once.

@@ -44,6 +44,8 @@ absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRe
   }
   auto pinned = PinVolume(launcher, request.volume);
   if (!pinned.ok()) return pinned.status();
+  // What was acknowledged is durable, also if its writer ended before it could tell the segments.
+  if (acks) pinned->read_point.lsn = std::max(pinned->read_point.lsn, acks->HighestAcked());
 
   Progress progress("comparing six segments", "pages", how.progress);
   CompareHooks hooks;

@@ -153,6 +153,7 @@ class VolumeHost final : public Volume,
 
   // --- reads (volume_reads.cc)
   absl::Status CheckRead(PageNo page, Lsn read_point) const;
+  void LetLastVdlBeTold();
   absl::StatusOr<PageSnapshot> ReadPatiently(PageNo page, Lsn read_point);
   absl::StatusOr<PageSnapshot> ReadOnce(PageNo page, Lsn read_point, Instant deadline);
   bool IsOurOwnEpoch(const absl::Status& refusal) const;

@@ -200,11 +200,23 @@ void VolumeHost::BecomeFenced(Turn& turn, std::string why) {
   WakeBlocked(turn);
   turn.SetLater(open_event_);
   for (const auto& [id, link] : links_) {
-    turn.RunLater([link] { link->Stop([] {}); });
+    turn.RunLater([link = link] { link->Stop([] {}); });  // Clang 14 wants it named
   }
 }
 
+// A hint, as every VDL that is told; without it a read-only opening right after this writer's end
+// would not see its last commits until somebody opens the volume for writing.
+void VolumeHost::LetLastVdlBeTold() {
+  {
+    Turn turn(*this);
+    if (phase_ != Phase::kWriting) return;
+  }
+  const Duration announce = options_.writer.announce_after;
+  nodes_->port->NewEvent()->WaitUntil(nodes_->port->Now() + announce * 3);
+}
+
 void VolumeHost::Close() {
+  LetLastVdlBeTold();
   std::vector<std::shared_ptr<StorageLink>> links;
   {
     Turn turn(*this);

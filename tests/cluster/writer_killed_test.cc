@@ -11,7 +11,7 @@
 #include <filesystem>
 
 #include "cli/launcher/wait.h"
-#include "tests/cluster/scratch_cluster.h"
+#include "tests/cluster/background_load.h"
 
 namespace hexad::cluster_test {
 namespace {
@@ -63,6 +63,26 @@ TEST(WriterKilled, NothingAcknowledgedIsMissing) {
     EXPECT_EQ(found.at("present"), found.at("acked"));
     EXPECT_EQ(found.at("partial_mtrs"), 0);
     EXPECT_EQ(found.at("segments"), 6);
+  }
+}
+
+// What it acknowledged last is told to the segments by nobody who writes after it.
+TEST(WriterKilled, OrEndedByItselfItsLastCommitsAreSeenAtOnce) {
+  ScratchCluster cluster;
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    SCOPED_TRACE("cycle " + std::to_string(cycle));
+    const std::string acks = cluster.folder().root() + "/acks-" + std::to_string(cycle);
+    const Outcome bench =
+        cluster.Run({"bench", "write", "--seconds", "1", "--pages", "128", "--ack-log", acks});
+    ASSERT_EQ(bench.exit_code, 0) << bench.Said();
+    {
+      OpenedVolume reader(cluster, "bench", ReadOnly());
+      ASSERT_TRUE(reader.ok());
+      const workload::AckVerdict seen = CheckAcks(*reader, acks);
+      EXPECT_TRUE(seen.ok()) << Complaint(seen);
+    }
+    const Outcome verify = cluster.Run({"verify", "bench", "--ack-log", acks});
+    EXPECT_EQ(verify.exit_code, 0) << verify.Said();
   }
 }
 
