@@ -107,6 +107,15 @@ TEST(AckCheckTest, ALostMtrIsMissing) {
   EXPECT_EQ(verdict.examples.size(), 1u);
 }
 
+TEST(AckCheckTest, VdlReachedTheHighestLsnOfTheLog) {
+  EXPECT_EQ(AckCheck().HighestAcked(), Lsn::None());
+  AckCheck check;
+  for (const char* line : {"7 2 3-64.5.6", "9 2 3-64.6.6", "8 2 3-64.7.6"}) {
+    check.Add(ParseAckLine(line).value());
+  }
+  EXPECT_EQ(check.HighestAcked(), Lsn(9));
+}
+
 TEST(AckCheckTest, AnOlderRecordInThePlaceOfAnAcknowledgedOneProvesNothing) {
   Pages pages(4);
   pages.WriteMtr(1, 0, 128, 64, 1, 1);
