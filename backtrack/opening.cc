@@ -11,8 +11,6 @@
 
 namespace hexad::backtrack {
 
-using quorum::Envelope;
-using quorum::MemberSet;
 using quorum::RefusalReason;
 using quorum::Refused;
 

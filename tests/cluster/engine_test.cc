@@ -435,7 +435,6 @@ TEST_F(EngineTest, ANodeThatLostItsDiskCountsForNothing) {
   nodes_.Start(2);
   ASSERT_TRUE(Put(*volume, 1, "y").ok()) << "four are left";
   nodes_.Stop(3);
-  OpenOptions patient;
   const auto lsn = Put(*volume, 1, "z");
   EXPECT_FALSE(lsn.ok()) << "three and an amnesiac are three";
 }
