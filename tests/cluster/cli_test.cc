@@ -40,7 +40,8 @@ class Cli : public testing::Test {
   }
   static nlohmann::json Status() { return Run({"status", "--json"}).Json(); }
   static std::string StateOf(const std::string& node) {
-    for (const auto& one : Status().at("nodes")) {
+    const nlohmann::json status = Status();
+    for (const auto& one : status.at("nodes")) {
       if (one.at("id") == node) return one.at("state");
     }
     return "?";
@@ -315,7 +316,8 @@ TEST(CliLifecycle, InterruptedUpStopsWhatItStarted) {
                             [&]() -> absl::StatusOr<bool> { return !up.running(); });
     ASSERT_TRUE(ended.ok()) << ended;
   }
-  for (const auto& node : folder.Run({"status", "--json"}).Json().at("nodes")) {
+  const nlohmann::json status = folder.Run({"status", "--json"}).Json();
+  for (const auto& node : status.at("nodes")) {
     EXPECT_EQ(node.at("state"), "down");
   }
   EXPECT_EQ(folder.Run({"up"}).exit_code, 0) << "and the next up goes on from there";
