@@ -45,6 +45,7 @@ void ToWire(const GossipAnswer& answer, v1::GossipFill* out) {
   out->set_vdl_heard(fill.vdl_heard.value());
   for (const BytesRef& boxcar : fill.boxcars) out->add_boxcars(std::string(boxcar.view()));
   out->set_more(fill.more);
+  out->set_in_use(fill.in_use);
 }
 
 quorum::ReadPage FromWire(const v1::ReadPageRequest& wire) {
@@ -83,7 +84,7 @@ absl::StatusOr<GossipAnswer> FromWire(v1::GossipFill&& wire) {
   auto begun = PathOrNoneFromWire(wire.begun());
   if (!begun.ok()) return begun.status();
   quorum::GossipFill fill{from, *std::move(begun), Lsn(wire.scl()), Lsn(wire.vdl_heard()),
-                          {},   wire.more()};
+                          {},   wire.more(),       wire.in_use()};
   for (std::string& boxcar : *wire.mutable_boxcars()) {
     if (auto status = CheckBoxcarSize(boxcar.size()); !status.ok()) return status;
     fill.boxcars.push_back(BytesRef::Own(std::move(boxcar)));

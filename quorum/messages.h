@@ -198,6 +198,9 @@ struct GossipFill {
   Lsn vdl_heard;
   std::vector<BytesRef> boxcars;  // visible on `begun`, after the asker's scl
   bool more = false;
+  // The writer of `begun` was heard, or somebody who had heard it: its Begin reached a write quorum
+  // of every PG.
+  bool in_use = false;
 };
 
 }  // namespace hexad::quorum

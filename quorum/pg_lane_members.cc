@@ -191,7 +191,8 @@ bool PgLane::OnBegun(int index, const Begun& begun, LaneTurn& turn) {
     }
     member.Start(queue_, begun.scl, turn.now);
     members_changed_ = true;
-    if (heartbeat_at_ == Instant::Never()) heartbeat_at_ = turn.now + options_.heartbeat;
+    // The first one soon: it tells the segments that the epoch is in use (GossipFill::in_use).
+    if (heartbeat_at_ == Instant::Never()) heartbeat_at_ = turn.now + options_.announce_after;
   }
   member.manifest_held = std::max(member.manifest_held, begun.geometry_epoch);
   if (OwesManifest(member) && member.retry_at == Instant::Never()) {

@@ -48,6 +48,7 @@ struct LogPlan {
   Lsn up_to;
   Lsn scl;  // of this segment along `path`, for a gossip answer
   Lsn vdl_heard;
+  bool in_use = false;  // of the path's epoch, likewise
 };
 
 // Fold the hot log of one timeline up to `up_to` into the page store. GroupByPage (page_builder.h)

@@ -249,6 +249,7 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
     return;
   }
   timeline->writer_heard = now;
+  timeline->in_use = request.to.epoch;
   log.HearVdl(request.to.epoch, request.vdl);
   log.HearPgmrpl(request.pgmrpl);
   if (request.boxcar.empty()) {

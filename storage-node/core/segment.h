@@ -145,6 +145,7 @@ class Segment {
     EpochId manifest_epoch;
     GeometryEpoch manifest_geometry{0};
     Instant writer_heard = Instant::Never();  // Never(): not since this process started
+    EpochId in_use;                           // the last begun one whose writer was heard of
     std::map<NodeId, Lsn> peer_scl;           // along the begun path, as gossip told
     Lsn scl_at_last_gossip;
     Instant gossip_due;

@@ -133,6 +133,7 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
   plan.scl = timeline.log.scl();
   plan.up_to = plan.scl;
   plan.vdl_heard = timeline.log.vdl_heard();
+  plan.in_use = timeline.in_use == begun.path.epoch();
   out.Emit(ServeGossip{call, std::move(plan)});
 }
 
@@ -162,10 +163,11 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   auto taken = TakeBoxcars(timeline, answered.timeline, fill.boxcars, fill.begun, batch);
   if (!taken.ok()) return;
   then.taken = *std::move(taken);
-  // Records of an epoch prove that its Begin reached a write quorum: only then is its path learned
-  // from a peer, so that a half-begun epoch does not spread. A part of a long answer may end in an
-  // epoch before theirs: then the history up to that one is learned, and the next part asked for.
-  EpochId proven = ours;
+  // Records of an epoch prove that its Begin reached a write quorum, and so does a peer that heard
+  // its writer: only then is its path learned from a peer, so that a half-begun epoch does not
+  // spread. A part of a long answer may end in an epoch before theirs: then the history up to that
+  // one is learned, and the next part asked for.
+  EpochId proven = fill.in_use && !fill.more ? std::max(ours, theirs) : ours;
   for (const BytesRef& bytes : fill.boxcars) {
     const auto boxcar = quorum::DecodeBoxcar(bytes);
     if (boxcar.ok()) proven = std::max(proven, boxcar->header.epoch);
@@ -197,6 +199,7 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
   if (then.path.has_value()) {
     --timeline.adopting;
     timeline.promised_durably = std::max(timeline.promised_durably, then.promised);
+    timeline.in_use = then.path->path.epoch();
     timeline.log.Adopt(*std::move(then.path));
     timeline.peer_scl.clear();
   }

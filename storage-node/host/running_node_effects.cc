@@ -170,7 +170,7 @@ void RunningNode::CarryOutGossip(const ServeGossip& serve) {
   }
   router_->Answer(serve.call, proto::GossipAnswer(quorum::GossipFill{
                                   plan.envelope, plan.path, plan.scl, plan.vdl_heard,
-                                  std::move(part->boxcars), part->more}));
+                                  std::move(part->boxcars), part->more, plan.in_use}));
 }
 
 void RunningNode::On(ServeFetch serve) {

@@ -121,6 +121,7 @@ void VolumeWorld::Carry(Node& node, NodeEffect effect) {
     fill.begun = gossip->plan.path;
     fill.scl = gossip->plan.scl;
     fill.vdl_heard = gossip->plan.vdl_heard;
+    fill.in_use = gossip->plan.in_use;
     fill.boxcars = ReadLog(node.store, gossip->plan, fill.more);
     gossip_.push_back({node.gossip_from[gossip->call], node.index, {}, std::move(fill)});
   } else if (auto* coalesce = std::get_if<Coalesce>(&effect)) {

@@ -182,6 +182,9 @@ class WriterWorld {
       if (!node.up) Up(name);
     }
     DeliverAll();
+    // The first heartbeat, which tells the segments that the epoch is in use.
+    if (writer.NextDeadline() != Instant::Never()) Tick(writer.NextDeadline() - now);
+    DeliverAll();
   }
 
   FakeSegment& SegmentAt(const std::string& name, size_t pg_index = 0) {

@@ -143,7 +143,7 @@ RC_GTEST_PROP(Gossip, RoundTrip, ()) {
   const GossipAnswer answer =
       testing::AnyBool()
           ? GossipAnswer(quorum::GossipFill{AnyEnvelope(), AnyPath(), AnyLsn(), AnyLsn(),
-                                            AnyBoxcars(), testing::AnyBool()})
+                                            AnyBoxcars(), testing::AnyBool(), testing::AnyBool()})
           : GossipAnswer(AnyRefused(AnyEnvelope()));
   v1::GossipFill fill_wire;
   ToWire(answer, &fill_wire);

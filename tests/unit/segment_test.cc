@@ -261,6 +261,33 @@ TEST(Gossip, DoesNotLearnAnEpochWithoutARecordOfIt) {
   EXPECT_EQ(node.scl(), Lsn(2));
 }
 
+// But one whose writer was heard is begun, though nothing was ever written in it.
+TEST(Gossip, LearnsAnEpochThatIsInUse) {
+  Gossiping node;
+  node.Open();
+  PeerAnswered answered = node.Fill(node.second, {node.Box(Epoch(1), Lsn(1), 2, Lsn())});
+  answered.fill->in_use = true;
+  node.Do(answered);
+  EXPECT_EQ(node.begun(), Epoch(1)) << "more is to come: the history may have further steps";
+  answered.fill->more = false;
+  node.Do(answered);
+  EXPECT_EQ(node.begun(), Epoch(2));
+  EXPECT_EQ(node.scl(), Lsn(2));
+  // It passes on what it learned, and after a restart only what it hears again.
+  const quorum::GossipAsk ask{node.To(Epoch(1)), NodeId("n2"), Lsn()};
+  const auto in_use = [&] {
+    return std::get<ServeGossip>(node.Do(GossipAsked{CallId(6), ask}).at(0)).plan.in_use;
+  };
+  EXPECT_TRUE(in_use());
+  ASSERT_TRUE(node.Start().ok());
+  EXPECT_EQ(node.begun(), Epoch(2));
+  EXPECT_FALSE(in_use());
+  node.Ask(node.Tell(Epoch(2), Lsn(2)));
+  EXPECT_TRUE(in_use());
+  node.Ask(node.BeginOf(node.third));
+  EXPECT_FALSE(in_use()) << "of the third nobody has heard the writer";
+}
+
 // While a Begin is on its way to the disk, an older history from a peer must not land on top.
 TEST(Gossip, DoesNotOvertakeABegin) {
   Gossiping node;
