@@ -163,7 +163,8 @@ class Cluster {
   virtual absl::StatusOr<VolumeEntry> Find(const std::string& name) = 0;  // NOT_FOUND
   virtual absl::StatusOr<std::vector<VolumeEntry>> List() = 0;            // by name
   // Unregisters the name, then forgets the segments. FAILED_PRECONDITION while a writer is heard,
-  // unless `force`.
+  // unless `force`. UNAVAILABLE if too few nodes answer to tell (unless `force`), or if the name is
+  // gone but some nodes, which the message names, did not confirm that theirs are.
   virtual absl::Status Drop(const std::string& name, bool force) = 0;
   virtual absl::StatusOr<std::shared_ptr<Volume>> Open(const std::string& name,
                                                        const OpenOptions& options) = 0;

@@ -20,8 +20,7 @@
 namespace hexad::quorum {
 namespace {
 
-constexpr size_t kMaxNodeNameBytes = 32;    // NodeId, AzId: see quorum/base/types.h
-constexpr size_t kMaxVolumeNameBytes = 63;  // what a PostgreSQL client can send as a database name
+constexpr size_t kMaxNodeNameBytes = 32;  // NodeId, AzId: see quorum/base/types.h
 constexpr uint64_t kMaxPages = uint64_t{std::numeric_limits<uint32_t>::max()} + 1;
 constexpr int kAzsPerPg = 3;  // 2017, section 2.1: an AZ may fail, and one more node
 
@@ -31,13 +30,6 @@ bool IsNodeName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNodeNameBytes &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return IsLowerOrDigit(c) || c == '-'; });
-}
-
-bool IsVolumeName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxVolumeNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return IsLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '.';
-         });
 }
 
 enum class Drawing : uint64_t {
@@ -124,6 +116,7 @@ absl::Status Membership::Check() const {
   const absl::StatusOr<QuorumSet> quorums =
       QuorumSet::KOfN(static_cast<int>(write), static_cast<int>(members.size()));
   if (!quorums.ok()) return bad(quorums.status().message());
+  if (absl::Status overlap = ProveOverlap(*quorums); !overlap.ok()) return bad(overlap.message());
   for (size_t i = 0; i < members.size(); ++i) {
     const Member& member = members[i];
     if (!IsNodeName(member.node.value())) return bad("member ", i, " has no valid node name");
@@ -135,14 +128,23 @@ absl::Status Membership::Check() const {
   return absl::OkStatus();
 }
 
+absl::Status CheckVolumeName(std::string_view name) {
+  const auto legal = [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '_'; };
+  if (!name.empty() && name.size() <= kMaxVolumeNameBytes && IsLowerOrDigit(name[0]) &&
+      std::all_of(name.begin(), name.end(), legal)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "volume name '", std::string(name.substr(0, kMaxVolumeNameBytes + 1)), "': it must be 1 to ",
+      kMaxVolumeNameBytes, " of a-z, 0-9, - and _, the first a letter or a digit"));
+}
+
 absl::Status Manifest::Check() const {
   const auto bad = [this](const auto&... what) {
     return absl::InvalidArgumentError(
         absl::StrCat("manifest of timeline ", timeline.value(), ": ", what...));
   };
-  if (!IsVolumeName(name)) {
-    return bad("a volume's name is 1 to ", kMaxVolumeNameBytes, " of [A-Za-z0-9_.-]");
-  }
+  if (absl::Status named = CheckVolumeName(name); !named.ok()) return bad(named.message());
   if (!IsValidPageSize(page_size)) return bad("page size ", page_size, " is not possible");
   if (pages_per_pg == 0) return bad("a PG without pages");
   if (geometry_epoch.value() == 0) return bad("geometry epochs start at 1");

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,9 +31,14 @@ struct Membership {
   QuorumSet Quorums() const;  // REQUIRES: Check() is OK
   std::optional<int> IndexOf(const NodeId&) const;
   std::vector<AzId> AzOf() const;
-  absl::Status Check() const;  // sizes, duplicate nodes, quorum arithmetic
+  absl::Status Check() const;  // sizes, duplicate nodes, and that its quorums overlap
   friend bool operator==(const Membership&, const Membership&) = default;
 };
+
+// A volume's name, wherever it comes from: 1 to kMaxVolumeNameBytes of [a-z0-9_-], first a letter
+// or a digit. 63 is what a PostgreSQL client can send as a database's name. INVALID_ARGUMENT.
+inline constexpr size_t kMaxVolumeNameBytes = 63;
+absl::Status CheckVolumeName(std::string_view name);
 
 // What a timeline is and where its pages live. Kept by the segments of its first PG under that PG's
 // write quorum, fenced by the timeline's own epochs: only its one writer changes it.

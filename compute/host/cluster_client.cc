@@ -1,11 +1,11 @@
 #include "compute/host/cluster_client.h"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compute/host/volume_host.h"
 #include "compute/io/clocks.h"
 #include "compute/io/gather.h"
@@ -18,7 +18,6 @@ namespace hexad::compute {
 namespace {
 
 constexpr char kNamePrefix[] = "name/";
-constexpr size_t kMaxNameBytes = 64;
 constexpr uint64_t kDefaultPgBytes = uint64_t{1} << 30;
 constexpr Duration kNameTimeout = Duration::Seconds(5);
 constexpr Duration kCreateTimeout = Duration::Seconds(5);
@@ -82,18 +81,6 @@ absl::Status AlreadyExists(const std::string& name) {
 
 }  // namespace
 
-absl::Status CheckVolumeName(const std::string& name) {
-  const auto legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  };
-  if (!name.empty() && name.size() <= kMaxNameBytes && name[0] != '-' && name[0] != '_' &&
-      std::all_of(name.begin(), name.end(), legal)) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "volume name '", name, "': 1 to 64 of a-z, 0-9, - and _, the first a ", "letter or a digit"));
-}
-
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Connect(const topology::Topology& topology,
                                                           Duration timeout) {
   auto nodes = ConnectNodes(topology, timeout);
@@ -107,7 +94,7 @@ ClusterClient::ClusterClient(std::shared_ptr<const ClusterNodes> nodes)
 // The segments first, then the name: a name never points to nothing. What is left of an attempt
 // that died in between is six empty segments that nobody knows.
 absl::Status ClusterClient::Create(const std::string& name, const CreateOptions& options) {
-  if (const absl::Status status = CheckVolumeName(name); !status.ok()) return status;
+  if (const absl::Status status = quorum::CheckVolumeName(name); !status.ok()) return status;
   if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
   const std::string key = kNamePrefix + name;
   const auto current = registers_.Read(key, kNameTimeout);
@@ -153,7 +140,7 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
 }
 
 absl::StatusOr<VolumeEntry> ClusterClient::Find(const std::string& name) {
-  if (const absl::Status status = CheckVolumeName(name); !status.ok()) return status;
+  if (const absl::Status status = quorum::CheckVolumeName(name); !status.ok()) return status;
   const auto value = registers_.Read(kNamePrefix + name, kNameTimeout);
   if (!value.ok()) return value.status();
   if (value->empty()) {
@@ -175,7 +162,7 @@ absl::StatusOr<std::vector<VolumeEntry>> ClusterClient::List() {
   return entries;
 }
 
-absl::StatusOr<ClusterClient::Segments> ClusterClient::FindSegments(TimelineId timeline) {
+ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
   using Descriptions = Gather<v1::NodeDescription>;
   auto gather = std::make_shared<Descriptions>(nodes_->channels.size(), nodes_->port->NewEvent(),
                                                [](const auto&) { return false; });
@@ -189,8 +176,13 @@ absl::StatusOr<ClusterClient::Segments> ClusterClient::FindSegments(TimelineId t
   Segments segments;
   for (const auto& answer : gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout)) {
     if (!answer.has_value() || !answer->ok()) continue;
+    const auto member = entry.first_pg.IndexOf(NodeId((*answer)->node()));
+    if (member.has_value() && entry.first_pg.members[static_cast<size_t>(*member)].incarnation ==
+                                  Incarnation((*answer)->incarnation())) {
+      segments.answered.Add(*member);
+    }
     for (const auto& segment : (*answer)->segments()) {
-      if (TimelineId(segment.timeline()) != timeline) continue;
+      if (TimelineId(segment.timeline()) != entry.timeline) continue;
       pgs.insert(PgId(segment.pg()));
       const int64_t silent = segment.writer_silent_ms();
       if (silent < 0) continue;
@@ -200,6 +192,21 @@ absl::StatusOr<ClusterClient::Segments> ClusterClient::FindSegments(TimelineId t
   }
   segments.pgs.assign(pgs.begin(), pgs.end());
   return segments;
+}
+
+absl::Status ClusterClient::CheckNoWriter(const VolumeEntry& entry,
+                                          const Segments& segments) const {
+  const int64_t silent = segments.writer_silent_ms;
+  if (silent >= 0 && silent < kWriterSilenceMs) {
+    return absl::FailedPreconditionError(absl::StrCat("volume ", entry.name,
+                                                      " has a writer, heard ", silent,
+                                                      " ms ago; stop it, or use --force"));
+  }
+  if (entry.first_pg.Quorums().CanRead(segments.answered)) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("volume ", entry.name, " may have a writer: only ", segments.answered.size(),
+                   " of the ", entry.first_pg.members.size(),
+                   " nodes that would have heard it answer; use --force to insist"));
 }
 
 absl::Status ClusterClient::DropSegments(const std::vector<PgId>& pgs) {
@@ -215,23 +222,26 @@ absl::Status ClusterClient::DropSegments(const std::vector<PgId>& pgs) {
                           [gather, i](auto answer) { gather->Add(i, std::move(answer)); });
     ++i;
   }
-  const int done = CountOk(gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout));
-  if (done == static_cast<int>(nodes_->channels.size())) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat(nodes_->channels.size() - static_cast<size_t>(done),
-                                             " nodes did not answer and keep their segments"));
+  const auto answers = gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout);
+  std::vector<std::string> kept;
+  i = 0;
+  for (const auto& [id, channel] : nodes_->channels) {
+    const auto& answer = answers[i++];
+    if (!answer.has_value() || !answer->ok()) kept.push_back(id.value());
+  }
+  if (kept.empty()) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat(absl::StrJoin(kept, ", "), " did not confirm that its segments are deleted"));
 }
 
 // The name goes first: from then on nobody can open the volume. Segments on nodes that are down
-// stay there, unknown to anybody.
+// stay there, unknown to anybody, which the caller is told.
 absl::Status ClusterClient::Drop(const std::string& name, bool force) {
   const auto entry = Find(name);
   if (!entry.ok()) return entry.status();
-  auto segments = FindSegments(entry->timeline);
-  if (!segments.ok()) return segments.status();
-  const int64_t silent = segments->writer_silent_ms;
-  if (!force && silent >= 0 && silent < kWriterSilenceMs) {
-    return absl::FailedPreconditionError(absl::StrCat("volume ", name, " has a writer, heard ",
-                                                      silent, " ms ago; stop it, or use --force"));
+  Segments segments = FindSegments(*entry);
+  if (!force) {
+    if (const absl::Status free = CheckNoWriter(*entry, segments); !free.ok()) return free;
   }
   const std::string value = EncodeEntry(*entry);
   const auto dropped = registers_.Change(
@@ -241,9 +251,11 @@ absl::Status ClusterClient::Drop(const std::string& name, bool force) {
             absl::StrCat("volume ", name, " was made anew meanwhile"));
       });
   if (!dropped.ok()) return dropped.status();
-  if (segments->pgs.empty()) segments->pgs = {entry->first_pg.pg};
-  DropSegments(segments->pgs).IgnoreError();
-  return absl::OkStatus();
+  if (segments.pgs.empty()) segments.pgs = {entry->first_pg.pg};
+  const absl::Status deleted = DropSegments(segments.pgs);
+  if (deleted.ok()) return deleted;
+  return absl::Status(deleted.code(),
+                      absl::StrCat("the name ", name, " is gone, but ", deleted.message()));
 }
 
 absl::StatusOr<std::shared_ptr<Volume>> ClusterClient::Open(const std::string& name,

@@ -11,9 +11,6 @@
 
 namespace hexad::compute {
 
-// 1 to 64 bytes of [a-z0-9_-], first a letter or digit.
-absl::Status CheckVolumeName(const std::string& name);
-
 // Thread-safe; blocking.
 class ClusterClient final : public Cluster {
  public:
@@ -28,14 +25,18 @@ class ClusterClient final : public Cluster {
                                                const OpenOptions& options) override;
 
  private:
-  // What the nodes say of a timeline's segments: its PGs, and how long ago the writer was heard
-  // (-1: by nobody).
+  // What the nodes say of a volume's segments: its PGs, how long ago the writer was heard (-1: by
+  // nobody), and which members of the first PG said so, each with the disk that was admitted.
   struct Segments {
     std::vector<PgId> pgs;
     int64_t writer_silent_ms = -1;
+    quorum::MemberSet answered;
   };
-  absl::StatusOr<Segments> FindSegments(TimelineId timeline);
-  // Asks every node to forget these PGs. UNAVAILABLE if some did not answer.
+  Segments FindSegments(const VolumeEntry& entry);
+  // OK if certainly nobody writes. A writer is heard by a write quorum of the first PG, so only a
+  // read quorum's silence proves that there is none: UNAVAILABLE below that.
+  absl::Status CheckNoWriter(const VolumeEntry& entry, const Segments& segments) const;
+  // Asks every node to forget these PGs. UNAVAILABLE names those that did not.
   absl::Status DropSegments(const std::vector<PgId>& pgs);
 
   const std::shared_ptr<const ClusterNodes> nodes_;

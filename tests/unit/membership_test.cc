@@ -125,6 +125,23 @@ TEST(Manifest, FromOutsideIsChecked) {
   EXPECT_THAT(message_after([](Manifest& m) { m.pgs[0].write = 2; }), HasSubstr("PG 7"));
 }
 
+TEST(VolumeName, HasOneRuleForCreatingAndOpening) {
+  for (const std::string& good :
+       {std::string("main"), std::string("0-a_b"), std::string(63, 'x')}) {
+    Manifest manifest = OnePg();
+    manifest.name = good;
+    EXPECT_TRUE(CheckVolumeName(good).ok()) << good;
+    EXPECT_TRUE(manifest.Check().ok()) << good;
+  }
+  for (const std::string& bad : {std::string(), std::string(64, 'x'), std::string("Main"),
+                                 std::string("a.b"), std::string("-a"), std::string("a b")}) {
+    Manifest manifest = OnePg();
+    manifest.name = bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckVolumeName(bad))) << bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(manifest.Check())) << bad;
+  }
+}
+
 TEST(Manifest, EndsAtTheLastPageNumber) {
   Manifest manifest = OnePg();
   manifest.pages_per_pg = 1u << 31;
