@@ -34,9 +34,18 @@ quorum::Refused Busy(const quorum::Envelope& from) {
   return Refusal(from, quorum::RefusalReason::kOverloaded, "too many reads wait; ask again");
 }
 
-// What a plan that failed tells the one who asked: ask another segment.
-quorum::Refused Damaged(const quorum::Envelope& from, const absl::Status& status) {
-  return Refusal(from, quorum::RefusalReason::kDamaged, status.ToString());
+// The store lacks space, descriptors or memory, or is being recovered from that: what it holds is as
+// good as before.
+bool IsPassing(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
+
+// What a plan that failed tells the one who asked: ask another segment, or ask again.
+quorum::Refused CannotServe(const quorum::Envelope& from, const absl::Status& status) {
+  return Refusal(from,
+                 IsPassing(status) ? quorum::RefusalReason::kOverloaded
+                                   : quorum::RefusalReason::kDamaged,
+                 status.ToString());
 }
 
 uint64_t ResidentBytes() {
@@ -124,11 +133,11 @@ void RunningNode::CarryOutRead(const ServeRead& serve) {
     return;
   }
   if (!page.ok()) {
-    metrics_.damaged.Increment();
+    if (!IsPassing(page.status())) metrics_.damaged.Increment();
     spdlog::error("{}: PG {:x}: page {} cannot be served: {}", options_.node.value(),
                   serve.plan.envelope.pg.value(), serve.plan.page.value(),
                   page.status().ToString());
-    router_->Answer(serve.call, proto::ReadAnswer(Damaged(serve.plan.envelope, page.status())));
+    router_->Answer(serve.call, proto::ReadAnswer(CannotServe(serve.plan.envelope, page.status())));
     return;
   }
   metrics_.sent_page_bytes.Increment(static_cast<double>(page->page.size()));
@@ -165,7 +174,7 @@ void RunningNode::CarryOutGossip(const ServeGossip& serve) {
   const LogPlan& plan = serve.plan;
   auto part = ReadLog(plan);
   if (!part.ok()) {
-    router_->Answer(serve.call, proto::GossipAnswer(Damaged(plan.envelope, part.status())));
+    router_->Answer(serve.call, proto::GossipAnswer(CannotServe(plan.envelope, part.status())));
     return;
   }
   router_->Answer(serve.call, proto::GossipAnswer(quorum::GossipFill{
@@ -188,7 +197,7 @@ void RunningNode::CarryOutFetch(const ServeFetch& serve) {
   if (part.ok()) {
     server_->Queue(serve.conn, *std::move(part));
   } else {
-    server_->Queue(serve.conn, Damaged(serve.plan.envelope, part.status()));
+    server_->Queue(serve.conn, CannotServe(serve.plan.envelope, part.status()));
   }
   server_->Flush();
 }
@@ -218,8 +227,7 @@ void RunningNode::CarryOutCoalesce(const Coalesce& coalesce) {
       spdlog::error("{}: PG {:x}: {} damaged page(s) left as they are: {}", options_.node.value(),
                     coalesce.plan.pg.value(), run->damaged_pages, run->damage.ToString());
     }
-  } else if (run.status().code() == absl::StatusCode::kResourceExhausted ||
-             run.status().code() == absl::StatusCode::kDataLoss) {
+  } else if (IsPassing(run.status()) || absl::IsDataLoss(run.status())) {
     spdlog::warn("{}: PG {:x}: coalescing failed and will be tried again: {}",
                  options_.node.value(), coalesce.plan.pg.value(), run.status().ToString());
     std::this_thread::sleep_for(kCoalesceBackOff);

@@ -135,8 +135,10 @@ absl::Status RocksDbSegmentStore::CheckSpace(const std::vector<const StoreBatch*
                                                      "a full disk"));
   }
   const absl::Status opened = OpenDatabase();
-  if (absl::IsResourceExhausted(opened)) return opened;
-  if (!opened.ok()) return Stop(opened);
+  if (absl::IsDataLoss(opened)) return Stop(opened);
+  // No space, descriptors, memory or permission to recover with: nothing was lost and nothing of
+  // this write was stored. The next write tries again, and so does the next start.
+  if (!opened.ok()) return absl::ResourceExhaustedError(opened.message());
   space_ = Space::kThere;
   return absl::OkStatus();
 }

@@ -84,6 +84,9 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& file,
                                           const rocksdb::FileOptions& options,
                                           std::unique_ptr<FSWritableFile>* result,
                                           IODebugContext* debug) {
+  if (Strike(file, /*sync=*/false) == Fault::kNoDescriptors) {
+    return IOStatus::IOError("While open a file for appending: " + file, "Too many open files");
+  }
   IOStatus status = FileSystemWrapper::NewWritableFile(file, options, result, debug);
   if (status.ok()) *result = std::make_unique<FaultFile>(*this, file, std::move(*result));
   return status;

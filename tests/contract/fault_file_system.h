@@ -17,6 +17,7 @@ enum class Fault {
   kSyncFails,          // EIO on every fsync and fdatasync
   kSyncNoSpace,        // ENOSPC there
   kSyncLies,           // success, and nothing is synced
+  kNoDescriptors,      // EMFILE wherever a file is made
 };
 
 class FaultFileSystem : public rocksdb::FileSystemWrapper {

@@ -137,6 +137,23 @@ TEST_F(RocksDbFailure, WithoutSpaceForTheLogNothingIsStoredAndItGoesOnLater) {
   ExpectHoldsWhatWasDone();
 }
 
+TEST_F(RocksDbFailure, ARecoveryThatLacksDescriptorsIsTriedAgain) {
+  WriteMany(20);
+  faults_->Arm(Fault::kAppendNoSpace, ".log");
+  ASSERT_TRUE(absl::IsResourceExhausted(WriteNext()));
+  faults_->Arm(Fault::kNoDescriptors, "");
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = WriteNext();
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << "nothing was stored: " << status;
+  }
+  EXPECT_GT(faults_->strikes(), 0);
+  EXPECT_TRUE(absl::IsUnavailable(ReadAll(*store_, PatternUniverse()).status()));
+  faults_->Disarm();
+  WriteMany(20);
+  ExpectHoldsWhatWasDone();
+  EXPECT_EQ(TryReopen(), absl::OkStatus()) << "the witness does not say that it was stopped";
+}
+
 TEST_F(RocksDbFailure, AfterACrashOnAFullDiskNothingOfTheRefusedWriteIsThere) {
   WriteMany(20);
   faults_->Arm(Fault::kAppendNoSpace, ".log");
