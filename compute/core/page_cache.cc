@@ -106,19 +106,9 @@ bool PageCache::EvictOne() {
     frame_of_.erase(frame.page);
     frame = Frame{};
     free_.push_back(index);
-    ++evictions_;
     return true;
   }
   return false;
-}
-
-void PageCache::Clear() {
-  frame_of_.clear();
-  frames_.clear();
-  free_.clear();
-  truncates_.clear();
-  hand_ = 0;
-  nothing_to_evict_ = false;
 }
 
 void PageCache::CheckInvariants() const {

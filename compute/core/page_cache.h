@@ -61,8 +61,6 @@ class PageCache {
   bool crowded() const { return size_bytes() > 2 * limit_bytes_ && nothing_to_evict_; }
   size_t size_bytes() const { return frame_of_.size() * page_size_; }
   size_t pages() const { return frame_of_.size(); }
-  uint64_t evictions() const { return evictions_; }
-  void Clear();
   void CheckInvariants() const;
 
  private:
@@ -94,7 +92,6 @@ class PageCache {
   size_t hand_ = 0;
   std::vector<PendingTruncate> truncates_;  // by LSN
   bool nothing_to_evict_ = false;           // a whole round found none; reset when that may change
-  uint64_t evictions_ = 0;
 };
 
 }  // namespace hexad::compute

@@ -79,7 +79,8 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
         absl::StrCat("page ", read_.page.value(), " at ", read_.read_point.value(), " from PG ",
                      absl::Hex(read_.to.pg.value()));
     const int members = static_cast<int>(pg.membership.members.size());
-    if (damaged_ > 0 && damaged_ + out_of_range_ == tried_.size()) {
+    // One that is down or behind may have a copy that is sound.
+    if (damaged_ > 0 && damaged_ + out_of_range_ == members) {
       return absl::DataLossError(
           absl::StrCat(what, ": damaged at every segment that has it: ", trouble_));
     }
@@ -269,16 +270,6 @@ void PageReads::Read(PageNo page, Lsn read_point, Lsn complete_to, Done done) {
 uint64_t PageReads::hedged() const {
   const std::lock_guard lock(mutex_);
   return hedged_;
-}
-
-std::string PageReads::Describe() const {
-  const std::lock_guard lock(mutex_);
-  std::string out;
-  for (const auto& pg : pgs_) {
-    absl::StrAppend(&out, "PG ", absl::Hex(pg->membership.pg.value()), "\n",
-                    pg->selector.Describe(), "\n");
-  }
-  return out;
 }
 
 }  // namespace hexad::compute

@@ -60,13 +60,11 @@ class PageReads : public std::enable_shared_from_this<PageReads> {
 
   // The page as of `read_point`, whose PG's last record at or below it is `complete_to` or lower.
   // OUT_OF_RANGE: outside the volume, or no segment retains the read point. DATA_LOSS: every
-  // complete segment's copy is damaged. FENCED (user error). UNAVAILABLE: no complete segment in
-  // time.
+  // segment that could have the page has answered, and has it damaged. FENCED (user error).
+  // UNAVAILABLE: no complete segment in time.
   void Read(PageNo page, Lsn read_point, Lsn complete_to, Done done);
 
   uint64_t hedged() const;
-  // Per PG, the selector's picture: who is up, complete and fast.
-  std::string Describe() const;
 
  private:
   class Ask;

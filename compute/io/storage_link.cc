@@ -240,7 +240,6 @@ bool StorageLink::NextFrame(grpc::ByteBuffer& frame) {
     counters_.unsent_bytes -= bytes;
     writing_ = !batch.empty();
     if (!writing_) return false;
-    ++counters_.frames_sent;
     counters_.bytes_sent += bytes;
     if (!std::exchange(awaiting_, true)) awaiting_since_ = MonotonicNow();
   }
@@ -253,7 +252,6 @@ void StorageLink::Received(Stream* stream, const grpc::ByteBuffer& frame) {
   {
     const std::lock_guard lock(mutex_);
     awaiting_ = false;
-    ++counters_.frames_received;
     counters_.bytes_received += frame.Length();
     if (stopped_) return;
   }
@@ -294,9 +292,7 @@ void StorageLink::WatchSilence(std::weak_ptr<Stream> watched) {
 
 StorageLink::Counters StorageLink::counters() const {
   const std::lock_guard lock(mutex_);
-  Counters counters = counters_;
-  counters.unsent_requests = unsent_.size();
-  return counters;
+  return counters_;
 }
 
 }  // namespace hexad::compute

@@ -68,11 +68,8 @@ class StorageLink : public std::enable_shared_from_this<StorageLink> {
   void Flush();
 
   struct Counters {
-    uint64_t frames_sent = 0;
     uint64_t bytes_sent = 0;
-    uint64_t frames_received = 0;
     uint64_t bytes_received = 0;
-    size_t unsent_requests = 0;
     size_t unsent_bytes = 0;
     bool up = false;
     std::string trouble;  // why it is not up, for people
