@@ -23,6 +23,7 @@ bool WorkThreads::Post(std::function<void()> work) {
   absl::MutexLock lock(&mutex_);
   if (stopping_ || queue_.size() >= options_.max_queue) return false;
   queue_.push_back(std::move(work));
+  changed_.Signal();
   return true;
 }
 
@@ -30,6 +31,7 @@ void WorkThreads::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    changed_.SignalAll();
   }
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -47,7 +49,7 @@ void WorkThreads::Run() {
     std::function<void()> work;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &WorkThreads::Ready));
+      while (!Ready()) changed_.Wait(&mutex_);
       if (queue_.empty()) return;
       work = std::move(queue_.front());
       queue_.pop_front();

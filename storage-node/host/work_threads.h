@@ -37,6 +37,7 @@ class WorkThreads {
 
   const WorkThreadsOptions options_;
   mutable absl::Mutex mutex_;
+  absl::CondVar changed_;  // not a Condition: TSan sees those evaluated by whoever unlocks
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

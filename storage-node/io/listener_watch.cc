@@ -46,6 +46,7 @@ void ListenerWatch::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    stopped_.Signal();
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -55,9 +56,10 @@ void ListenerWatch::Run() {
   for (;;) {
     {
       absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), absl::FromChrono(options_.every))) {
-        return;
+      const absl::Time next = absl::Now() + absl::FromChrono(options_.every);
+      while (!stopping_ && !stopped_.WaitWithDeadline(&mutex_, next)) {
       }
+      if (stopping_) return;
     }
     alive_();  // from here on
     const bool answers = Answers();

@@ -46,6 +46,7 @@ class ListenerWatch {
   const std::function<bool()> alive_;
   const std::function<void()> deaf_;
   absl::Mutex mutex_;
+  absl::CondVar stopped_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
