@@ -24,6 +24,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ struct OpenOptions {
   Duration commit_timeout = Duration::Seconds(10);
   size_t cache_bytes = 128 << 20;
   quorum::WriterOptions writer;
+  std::stop_token stop;  // ends an opening that is under way: UNAVAILABLE
 };
 
 enum class VolumeMode : uint8_t { kOpening, kReadWrite, kReadOnly, kFenced };
@@ -122,10 +124,16 @@ class Volume {
   // The newest durable read point, pinned: PGMRPL does not pass it while the view lives. A
   // read-only open asks the segments first, if it last did so a while ago.
   virtual std::shared_ptr<const ReadView> PinReadPoint() = 0;
-  // OUT_OF_RANGE if the read point lies above VDL or below what is retained.
+  // OUT_OF_RANGE if the read point lies above VDL or below what is retained. A snapshot, without a
+  // promise that it is the newest: a writer that was replaced, or is cut off, reads what it has
+  // cached until a segment tells it that it is fenced. What must be fresh is read by who commits.
   virtual absl::StatusOr<PageSnapshot> ReadPage(PageNo page, Lsn read_point) = 0;
   // The page as this writer last left it (its own undurable changes included).
   virtual absl::StatusOr<PageSnapshot> ReadNewest(PageNo page) = 0;
+
+  // What the end of the last handle does, at once and for all handles: commits that wait become
+  // COMMIT_UNKNOWN, calls that are held back end, later ones say that it is not open. Idempotent.
+  virtual void Close() = 0;
 
   virtual Lsn vdl() const = 0;
   virtual uint32_t page_size() const = 0;

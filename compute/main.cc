@@ -60,7 +60,9 @@ class ModeLog {
     for (const VolumeStatus& status : volumes.Describe()) {
       const std::string now = std::string(NameOf(status.mode)) +
                               (status.mode == VolumeMode::kReadWrite ? "" : ": " + status.reason);
-      const std::string key = now.substr(0, now.find(" ms"));  // waiting longer is no news
+      // The mode and the PG ("no write quorum: PG 5f has 3 of ..., since 2034 ms"): that another
+      // node went, or that it lasts longer, is no news.
+      const std::string key = now.substr(0, now.find(" has "));
       std::string& before = modes_[status.name];
       if (before == key) continue;
       before = key;
@@ -120,6 +122,8 @@ int Run(const Flags& flags, const sigset_t& signals) {
     if (const absl::Status status = volumes.Start(name, {}); !status.ok()) return Fail(status);
   }
   const absl::Status ended = Watch(signals, volumes, service);
+  volumes
+      .CloseAll();  // first: calls that wait for storage end, and the server need not wait for them
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   return ended.ok() ? 0 : Fail(ended);
 }

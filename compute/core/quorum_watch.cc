@@ -6,12 +6,16 @@
 
 namespace hexad::compute {
 
+void QuorumWatch::Expect(const quorum::Membership& pg, Instant now) {
+  lost_[pg.pg] = Loss{now, std::nullopt, static_cast<int>(pg.write)};
+}
+
 void QuorumWatch::Changed(const quorum::WriteQuorumChanged& change, Instant now) {
   if (change.ok) {
     lost_.erase(change.pg);
     return;
   }
-  Loss& loss = lost_.try_emplace(change.pg, Loss{now, 0, 0}).first->second;
+  Loss& loss = lost_.try_emplace(change.pg, Loss{now, std::nullopt, 0}).first->second;
   loss.up = change.up;
   loss.need = change.need;
 }
@@ -19,7 +23,8 @@ void QuorumWatch::Changed(const quorum::WriteQuorumChanged& change, Instant now)
 std::optional<std::string> QuorumWatch::ReadOnlyReason(Instant now) const {
   for (const auto& [pg, loss] : lost_) {
     if (now - loss.since < kGrace) continue;
-    return absl::StrCat("no write quorum: PG ", absl::Hex(pg.value()), " has ", loss.up, " of the ",
+    const std::string up = loss.up.has_value() ? absl::StrCat(*loss.up, " of") : "fewer than";
+    return absl::StrCat("no write quorum: PG ", absl::Hex(pg.value()), " has ", up, " the ",
                         loss.need, " segments that a write needs, since ",
                         (now - loss.since).millis(), " ms");
   }

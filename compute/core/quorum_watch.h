@@ -8,6 +8,7 @@
 #include <string>
 
 #include "quorum/base/instant.h"
+#include "quorum/membership.h"
 #include "quorum/volume_writer.h"
 
 namespace hexad::compute {
@@ -16,6 +17,9 @@ class QuorumWatch {
  public:
   static constexpr Duration kGrace = Duration::Seconds(2);
 
+  // A PG is there from now on and has not had its write quorum yet: only changes are told, so one
+  // that never has it would never be heard of.
+  void Expect(const quorum::Membership& pg, Instant now);
   void Changed(const quorum::WriteQuorumChanged& change, Instant now);
   // A new epoch starts with nothing known.
   void Clear() { lost_.clear(); }
@@ -28,7 +32,7 @@ class QuorumWatch {
  private:
   struct Loss {
     Instant since;
-    int up = 0;
+    std::optional<int> up;  // nothing: it was not told yet
     int need = 0;
   };
   std::map<PgId, Loss> lost_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "compute/core/user_error.h"
 #include "compute/io/clocks.h"
 #include "proto/status.h"
 
@@ -60,6 +61,12 @@ uint64_t MicrosSince(Instant start) {
 
 }  // namespace
 
+grpc::Status ComputeService::WaitingCall::Admit() const {
+  if (rank_ <= kMaxWaiting) return grpc::Status::OK;
+  return proto::ToGrpc(MakeUserError(UserError::kRetry,
+                                     absl::StrCat(kMaxWaiting, " calls wait for storage already")));
+}
+
 grpc::Status ComputeService::Describe(grpc::ServerContext*, const v1::ComputeDescribeRequest*,
                                       v1::ComputeDescription* answer) {
   answer->set_version(HEXAD_VERSION);
@@ -70,6 +77,8 @@ grpc::Status ComputeService::Describe(grpc::ServerContext*, const v1::ComputeDes
 
 grpc::Status ComputeService::OpenVolume(grpc::ServerContext*, const v1::OpenVolumeRequest* ask,
                                         v1::OpenVolumeAnswer* answer) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
   const Instant start = MonotonicNow();
   OpenOptions options;
   options.read_only = ask->read_only();
@@ -82,11 +91,15 @@ grpc::Status ComputeService::OpenVolume(grpc::ServerContext*, const v1::OpenVolu
 
 grpc::Status ComputeService::CloseVolume(grpc::ServerContext*, const v1::CloseVolumeRequest* ask,
                                          v1::CloseVolumeAnswer*) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
   return proto::ToGrpc(volumes_.Close(ask->name()));
 }
 
 grpc::Status ComputeService::WritePages(grpc::ServerContext*, const v1::WritePagesRequest* ask,
                                         v1::WritePagesAnswer* answer) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
   const Instant start = MonotonicNow();
   if (ask->ranges_size() > kMaxRanges) {
     return proto::ToGrpc(absl::InvalidArgumentError(
@@ -110,6 +123,8 @@ grpc::Status ComputeService::WritePages(grpc::ServerContext*, const v1::WritePag
 grpc::Status ComputeService::ReadPages(grpc::ServerContext* context,
                                        const v1::ReadPagesRequest* ask,
                                        grpc::ServerWriter<v1::ReadPagesAnswer>* writer) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
   const auto volume = volumes_.Find(ask->volume());
   if (!volume.ok()) return proto::ToGrpc(volume.status());
   const auto view = (*volume)->PinReadPoint();
@@ -133,6 +148,8 @@ grpc::Status ComputeService::ReadPages(grpc::ServerContext* context,
 
 grpc::Status ComputeService::PinReadPoint(grpc::ServerContext*, const v1::PinReadPointRequest* ask,
                                           v1::PinReadPointAnswer* answer) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
   const auto volume = volumes_.Find(ask->volume());
   if (!volume.ok()) return proto::ToGrpc(volume.status());
   ReleaseExpiredPins();

@@ -2,6 +2,7 @@
 // line and for tests. Its calls wait for storage, so each has a thread of gRPC's (bounded) pool.
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,9 @@ class ComputeService final : public v1::ComputeService::Service {
   static constexpr int kMaxRanges = 4096;
   static constexpr uint64_t kMaxPinMs = 10 * 60 * 1000;
   static constexpr size_t kMaxPins = 1024;
+  // Calls that may wait for storage at once. One more is told to RETRY: threads are left for
+  // Describe, which must answer above all when storage does not. (The server has 64.)
+  static constexpr int kMaxWaiting = 40;
 
   explicit ComputeService(OpenVolumes& volumes) : volumes_(volumes) {}
 
@@ -43,7 +47,23 @@ class ComputeService final : public v1::ComputeService::Service {
     std::shared_ptr<const ReadView> view;
   };
 
+  // A call that may wait, while it lives.
+  class WaitingCall {
+   public:
+    explicit WaitingCall(ComputeService& service) : count_(service.waiting_), rank_(++count_) {}
+    ~WaitingCall() { --count_; }
+    WaitingCall(const WaitingCall&) = delete;
+    WaitingCall& operator=(const WaitingCall&) = delete;
+    // RETRY if there are too many.
+    grpc::Status Admit() const;
+
+   private:
+    std::atomic<int>& count_;
+    const int rank_;
+  };
+
   OpenVolumes& volumes_;
+  std::atomic<int> waiting_ = 0;
   std::mutex mutex_;
   std::list<Pin> pins_;
 };

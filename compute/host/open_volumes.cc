@@ -19,14 +19,25 @@ bool IsWorthRetrying(const absl::Status& status, const OpenOptions& options) {
 }  // namespace
 
 OpenVolumes::~OpenVolumes() {
-  std::map<std::string, std::shared_ptr<Entry>> entries;
+  CloseAll();
+  for (auto& [name, entry] : entries_) entry->opener.join();
+}
+
+// All at once: each may have to wait for nodes that hang.
+void OpenVolumes::CloseAll() {
+  std::vector<std::thread> closers;
   {
     const std::lock_guard lock(mutex_);
-    entries.swap(entries_);
-    for (auto& [name, entry] : entries) entry->closing = true;
+    closing_ = true;
+    for (auto& [name, entry] : entries_) {
+      entry->closing = true;
+      entry->stop.request_stop();
+      if (entry->volume == nullptr) continue;
+      closers.emplace_back([volume = entry->volume] { volume->Close(); });
+    }
     changed_.notify_all();
   }
-  for (auto& [name, entry] : entries) entry->opener.join();
+  for (std::thread& closer : closers) closer.join();
 }
 
 absl::Status OpenVolumes::Start(const std::string& name, const OpenOptions& options) {
@@ -36,6 +47,7 @@ absl::Status OpenVolumes::Start(const std::string& name, const OpenOptions& opti
 
 absl::Status OpenVolumes::StartLocked(const std::string& name, const OpenOptions& options,
                                       bool asked) {
+  if (closing_) return absl::UnavailableError("this compute is stopping");
   const auto known = entries_.find(name);
   if (known != entries_.end() && !known->second->failed) {
     if (known->second->options.read_only == options.read_only) return absl::OkStatus();
@@ -50,6 +62,7 @@ absl::Status OpenVolumes::StartLocked(const std::string& name, const OpenOptions
   if (known != entries_.end()) known->second->opener.join();  // it has ended: it failed
   auto entry = std::make_shared<Entry>();
   entry->options = options;
+  entry->options.stop = entry->stop.get_token();
   entry->asked = asked;
   entry->trouble = absl::UnavailableError("opening");
   entry->opener = std::thread([this, name, entry] { KeepOpening(name, entry); });
@@ -63,7 +76,10 @@ void OpenVolumes::KeepOpening(const std::string& name, const std::shared_ptr<Ent
     lock.unlock();
     auto volume = cluster_->Open(name, entry->options);
     lock.lock();
-    if (entry->closing) return;
+    if (entry->closing) {
+      lock.unlock();  // to close what came too late takes its time
+      return;
+    }
     if (volume.ok()) {
       entry->volume = *std::move(volume);
       changed_.notify_all();
@@ -127,10 +143,12 @@ absl::Status OpenVolumes::Close(const std::string& name) {
     }
     entry = known->second;
     entry->closing = true;
+    entry->stop.request_stop();
     entries_.erase(known);
     changed_.notify_all();
   }
   entry->opener.join();
+  if (entry->volume != nullptr) entry->volume->Close();
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,8 +20,7 @@ namespace hexad::compute {
 class OpenVolumes {
  public:
   explicit OpenVolumes(std::unique_ptr<Cluster> cluster) : cluster_(std::move(cluster)) {}
-  // Closes every volume; waits for openings to end.
-  ~OpenVolumes();
+  ~OpenVolumes();  // CloseAll, and waits for openings to end
 
   ClusterId cluster() const { return cluster_->id(); }
   // Starts opening a volume that this process is there for, unless that was done before.
@@ -34,6 +34,9 @@ class OpenVolumes {
   static constexpr size_t kMaxVolumes = 64;  // open or being opened
   // NOT_FOUND if nobody asked for it; UNAVAILABLE while it is being opened; why it failed.
   absl::StatusOr<std::shared_ptr<Volume>> Find(const std::string& name);
+  // Stops openings and closes every volume, so that whoever waits for one wakes. Nothing is opened
+  // after it.
+  void CloseAll();
   // NOT_FOUND if it is not open.
   absl::Status Close(const std::string& name);
 
@@ -52,6 +55,7 @@ class OpenVolumes {
     bool failed = false;   // for good
     bool asked = false;    // by Open: nobody depends on it
     bool closing = false;
+    std::stop_source stop;  // of the opening
     std::thread opener;
   };
   absl::Status StartLocked(const std::string& name, const OpenOptions& options, bool asked);
@@ -62,6 +66,7 @@ class OpenVolumes {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::shared_ptr<Entry>> entries_;
+  bool closing_ = false;
 };
 
 }  // namespace hexad::compute

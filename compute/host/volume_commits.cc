@@ -31,9 +31,11 @@ absl::Status VolumeHost::WhyNoCommit(Instant now) const {
       return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), " is not open"));
     case Phase::kReadOnly:
       return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", reason_));
+    case Phase::kSucceeding:
+      if (read_only_complete_to_.empty()) break;
+      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", reason_));
     case Phase::kWriting:
     case Phase::kDraining:
-    case Phase::kSucceeding:
       break;
   }
   const auto read_only = quorums_.ReadOnlyReason(now);
@@ -54,13 +56,25 @@ absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr) {
   Held held;
   for (;;) {
     Attempt attempt = TryCommit(mtr, pages, held);
-    if (!attempt.outcome.has_value() && !attempt.wait->WaitUntil(deadline)) {
-      attempt.outcome = HeldBack(attempt.why);
-    }
-    if (!attempt.outcome.has_value()) continue;
+    if (!attempt.outcome.has_value() && WaitOut(attempt, deadline)) continue;
     Release(held);
     return *std::move(attempt.outcome);
   }
+}
+
+// True if there is something to try again for; otherwise the attempt has got its outcome. A page
+// that no segment can give now is asked for again; one that is lost is not.
+bool VolumeHost::WaitOut(Attempt& attempt, Instant deadline) const {
+  if (!attempt.wait->WaitUntil(deadline)) {
+    attempt.outcome = HeldBack(attempt.why);
+    return false;
+  }
+  if (attempt.page == nullptr || attempt.page->result.ok()) return true;
+  const absl::Status read = attempt.page->result.status();
+  const bool fenced = UserErrorOf(read) == UserError::kFenced;
+  if (absl::IsUnavailable(read) || (absl::IsAborted(read) && !fenced)) return true;
+  attempt.outcome = read;
+  return false;
 }
 
 void VolumeHost::Release(const Held& held) {
@@ -116,6 +130,7 @@ bool VolumeHost::AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& h
       continue;
     }
     attempt.wait = wait->event;
+    attempt.page = wait;
     attempt.why = absl::StrCat("page ", page.value(), " must be read first");
   }
   for (const PageNo page : before.pages) cache_->Unpin(page);
@@ -195,12 +210,15 @@ void VolumeHost::OnDurable(Lsn lsn, DurableCallback done) {
   const auto finish = [&](absl::Status status) {
     callbacks_.Push([done = std::move(done), status = std::move(status)] { done(status); });
   };
+  for (const auto& [kept, issued] : annulled_) {
+    if (lsn > kept && lsn <= issued) return finish(Annulled());
+  }
   if (lsn <= vdl_) return finish(absl::OkStatus());
   if (phase_ == Phase::kFenced) return finish(MakeUserError(UserError::kFenced, reason_));
-  if (writer_ == nullptr || phase_ == Phase::kClosed) {
+  if (phase_ == Phase::kClosed) {
     return finish(MakeUserError(UserError::kCommitUnknown, absl::StrCat(Where(), " is closed")));
   }
-  if (lsn > writer_->last_issued()) {
+  if (lsn > (writer_ != nullptr ? writer_->last_issued() : issued_to_)) {
     return finish(absl::InvalidArgumentError(
         absl::StrCat("LSN ", lsn.value(), " was never issued on ", Where())));
   }

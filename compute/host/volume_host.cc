@@ -126,16 +126,16 @@ void VolumeHost::ArmTimer(Instant now) {
   if (opening_ != nullptr) next = std::min(next, opening_->NextDeadline());
   if (writer_ != nullptr) next = std::min(next, writer_->NextDeadline());
   if (succeed_at_.has_value()) next = std::min(next, *succeed_at_);
-  if (next >= armed_at_) return;
-  armed_at_ = next;
-  nodes_->timer->At(next, [weak = weak_from_this()] {
-    if (const auto host = weak.lock()) host->OnDeadline();
+  if (next == Instant::Never() || (!armed_.empty() && *armed_.begin() <= next)) return;
+  armed_.insert(next);
+  nodes_->timer->At(next, [weak = weak_from_this(), next] {
+    if (const auto host = weak.lock()) host->OnDeadline(next);
   });
 }
 
-void VolumeHost::OnDeadline() {
+void VolumeHost::OnDeadline(Instant armed) {
   Turn turn(*this);
-  armed_at_ = Instant::Never();
+  armed_.erase(armed);
   if (phase_ == Phase::kClosed) return;
   if (opening_ != nullptr && opening_->NextDeadline() <= turn.now()) {
     Feed(turn, backtrack::OpeningInput(backtrack::OpeningTick{}));
@@ -152,6 +152,7 @@ void VolumeHost::OnDeadline() {
   if (quorums_.ReadOnlyReason(turn.now()).has_value()) WakeBlocked(turn);
   if (succeed_at_.has_value() && *succeed_at_ <= turn.now()) {
     succeed_at_.reset();
+    if (phase_ == Phase::kDraining) return GiveUpDraining(turn);
     if (phase_ == Phase::kWriting) phase_ = Phase::kDraining;
     Succeed(turn);
   }
@@ -198,7 +199,11 @@ void VolumeHost::On(Turn& turn, const quorum::VdlMoved& moved) {
   INVARIANT(moved.vdl >= vdl_);
   vdl_ = moved.vdl;
   cache_->VdlMoved(vdl_);
-  if (cache_->has_truncates() && fetches_.empty()) cache_->ForgetTruncatesUpTo(vdl_);
+  if (cache_->has_truncates()) {
+    Lsn read_from = vdl_;
+    for (const auto& [page, fetch] : fetches_) read_from = std::min(read_from, fetch.read_at);
+    cache_->ForgetTruncatesUpTo(read_from);
+  }
   std::vector<CommitQueue::Waiter> durable;
   commits_.VdlMoved(vdl_, durable);
   for (const auto& waiter : durable) {
@@ -212,6 +217,7 @@ void VolumeHost::On(Turn& turn, const quorum::VdlMoved& moved) {
 void VolumeHost::On(Turn& turn, const quorum::Grown& grown) {
   manifest_ = grown.manifest;
   growing_ = false;
+  quorums_.Expect(manifest_.pgs.back(), turn.now());
   reads_->SetGeometry(manifest_);
   WakeBlocked(turn);
   GrowTowards(turn, growth_target_);

@@ -17,7 +17,9 @@
 //   opening, read-only,
 //   succeeding -> writing    On(Opened)
 //   writing -> draining      OnDeadline, kOutbidGrace after Outbid: its contender died half-way
-//   draining -> succeeding   Succeed: everything issued is durable, the next epoch can start there
+//   draining -> succeeding   Succeed: everything issued is durable, the next epoch can start there;
+//                            or GiveUpDraining: VDL stood still for kDrainPatience, so the next
+//                            epoch starts wherever its opening finds the durable log to end
 //   any -> fenced            On(Fenced), or On(Opened) if somebody else wrote before our next epoch
 //
 // READ_ONLY for want of a write quorum is no state of its own: the writer goes on, and QuorumWatch
@@ -28,7 +30,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backtrack/opening.h"
@@ -53,16 +57,21 @@ class VolumeHost final : public Volume,
  public:
   // How long a writer that met a higher promise waits to be fenced by it before it succeeds itself.
   static constexpr Duration kOutbidGrace = Duration::Seconds(1);
+  // How long VDL may stand still before draining is given up. The segments that promised a
+  // contender and those that are down together may leave no write quorum, and then it never moves
+  // again.
+  static constexpr Duration kDrainPatience = Duration::Seconds(3);
   // How far beyond its last PG a volume grows at once.
   static constexpr size_t kMaxGrowthPgs = 64;
 
   VolumeHost(std::shared_ptr<const ClusterNodes> nodes, VolumeEntry entry, OpenOptions options);
   ~VolumeHost() override;
 
-  // Blocks until the volume can be written, or at least read. UNAVAILABLE says what it waited for.
+  // Blocks until the volume can be written, or at least read, or it is told to stop. UNAVAILABLE
+  // says what it waited for.
   absl::Status Open();
-  // Ends every stream. Waiting commits become COMMIT_UNKNOWN.
-  void Close();
+  // Ends every stream.
+  void Close() override;
 
   absl::StatusOr<Lsn> Commit(Mtr mtr) override;
   void OnDurable(Lsn lsn, DurableCallback done) override;
@@ -101,7 +110,7 @@ class VolumeHost final : public Volume,
   template <class Input>
   void FeedEither(Turn& turn, const Input& input);
   void LookAt(Turn& turn, const NodeId& node, const quorum::SegmentAnswer& answer);
-  void OnDeadline();
+  void OnDeadline(Instant armed);
   void ArmTimer(Instant now);
   void WakeBlocked(Turn& turn);
   void FinishCommits(std::vector<CommitQueue::Waiter> waiters, const absl::Status& status);
@@ -125,8 +134,14 @@ class VolumeHost final : public Volume,
   // --- tenures (volume_tenures.cc)
   void StartOpening(Turn& turn);
   void Succeed(Turn& turn);
+  void EndTenure();
+  void GiveUpDraining(Turn& turn);
   bool WroteInBetween(const quorum::WriterStart& start) const;
+  bool CouldBeOurs(Lsn end) const { return end >= vdl_ && end <= issued_to_; }
+  void SettleCommits();
+  absl::Status Annulled() const;
   void SetReadBase(Turn& turn, Lsn vdl);
+  void ForgetCache(Turn& turn, Lsn vdl);
   void BecomeFenced(Turn& turn, std::string why);
 
   // --- commits (volume_commits.cc)
@@ -137,8 +152,10 @@ class VolumeHost final : public Volume,
   struct Attempt {
     std::optional<absl::StatusOr<Lsn>> outcome;
     std::shared_ptr<Event> wait;
+    std::shared_ptr<PageWait> page;  // whose event `wait` is, if it is a page
     std::string why;
   };
+  bool WaitOut(Attempt& attempt, Instant deadline) const;
   // Pages of an MTR that stay cached while others are read for it.
   struct Held {
     uint64_t cache = 0;  // cache_serial_ when they were pinned
@@ -186,14 +203,23 @@ class VolumeHost final : public Volume,
   std::shared_ptr<Event> open_event_;
   absl::Status open_failure_;
   quorum::Manifest manifest_;
-  EpochId epoch_;
+  EpochId epoch_;          // that reads claim
+  EpochId written_epoch_;  // the last that this handle wrote under; Root() if none
+  Lsn issued_to_;          // kSucceeding: the highest LSN issued under it
+  // LSNs that were issued and, after a draining that was given up, are in no history: (first,
+  // second].
+  std::vector<std::pair<Lsn, Lsn>> annulled_;
   uint64_t tenure_ = 0;  // counts what SetReadBase starts: reads of an earlier one do not count
   Lsn vdl_;
-  Instant snapshot_at_;                     // of the last OpenedReadOnly
-  std::vector<Lsn> read_only_complete_to_;  // per PG, in kReadOnly
+  Instant snapshot_at_;  // of the last OpenedReadOnly
+  // Per PG: in kReadOnly, and in kSucceeding once the opening offered to read only.
+  std::vector<Lsn> read_only_complete_to_;
   QuorumWatch quorums_;
-  std::optional<Instant> succeed_at_;  // Outbid was met; kSucceeding: when to try again
-  Instant armed_at_ = Instant::Never();
+  // kWriting: Outbid was met, drain then. kDraining: give up then. kSucceeding: try again then.
+  std::optional<Instant> succeed_at_;
+  // When the timer will call. Each one armed is earlier than all before it, so they are few: what
+  // comes too early arms nothing that is there already.
+  std::set<Instant> armed_;
 
   CommitQueue commits_;
   std::vector<std::shared_ptr<Event>>

@@ -317,6 +317,10 @@ VolumeStatus VolumeHost::Status() const {
     case Phase::kSucceeding:
       status.mode = read_only.has_value() ? VolumeMode::kReadOnly : VolumeMode::kReadWrite;
       if (read_only.has_value()) status.reason = *read_only;
+      if (phase_ == Phase::kSucceeding && !read_only_complete_to_.empty()) {
+        status.mode = VolumeMode::kReadOnly;
+        status.reason = reason_;
+      }
       break;
     case Phase::kReadOnly:
     case Phase::kClosed:

@@ -44,15 +44,18 @@ absl::Status VolumeHost::Open() {
     StartOpening(turn);
   }
   for (const auto& [id, link] : links_) link->Start();
-  const bool decided = open_event_->WaitUntil(nodes_->port->Now() + options_.open_timeout);
+  const std::stop_callback wake(options_.stop, [event = open_event_] { event->Set(); });
+  open_event_->WaitUntil(nodes_->port->Now() + options_.open_timeout);
   absl::Status status;
   {
     const std::lock_guard lock(mutex_);
     status = open_failure_;
-    if (!decided && status.ok() && phase_ == Phase::kOpening) {
-      status = absl::UnavailableError(absl::StrCat("volume ", entry_.name, " did not open within ",
-                                                   options_.open_timeout.millis(),
-                                                   " ms: ", opening_->Describe()));
+    if (status.ok() && phase_ == Phase::kOpening) {
+      status = absl::UnavailableError(
+          options_.stop.stop_requested()
+              ? absl::StrCat("the opening of volume ", entry_.name, " was stopped")
+              : absl::StrCat("volume ", entry_.name, " did not open within ",
+                             options_.open_timeout.millis(), " ms: ", opening_->Describe()));
     }
   }
   if (!status.ok()) Close();
@@ -78,58 +81,101 @@ void VolumeHost::StartOpening(Turn& turn) {
   }
 }
 
-// Everything issued is durable: the next epoch forks exactly there, and the page cache stays true.
+// Once everything issued is durable the next epoch forks exactly there, and the page cache stays
+// true.
 void VolumeHost::Succeed(Turn& turn) {
   if (phase_ == Phase::kDraining) {
-    if (writer_->vdl() != writer_->last_issued()) return;
-    phase_ = Phase::kSucceeding;
-    writer_.reset();
-    read_only_complete_to_.clear();
+    if (writer_->vdl() != writer_->last_issued()) {
+      succeed_at_ = turn.now() + kDrainPatience;
+      return;
+    }
+    EndTenure();
   }
   const bool opening = phase_ == Phase::kSucceeding || phase_ == Phase::kReadOnly;
   if (opening && opening_ == nullptr) StartOpening(turn);
 }
 
+void VolumeHost::EndTenure() {
+  phase_ = Phase::kSucceeding;
+  issued_to_ = writer_->last_issued();
+  writer_.reset();
+  read_only_complete_to_.clear();
+  succeed_at_.reset();
+}
+
+// What is issued and not durable may be cut off by the next epoch, and pages that hold such changes
+// with it. Who waits for such a commit goes on waiting: only the opening knows its fate.
+void VolumeHost::GiveUpDraining(Turn& turn) {
+  reason_ = "the next epoch is opened without waiting for what was not durable";
+  EndTenure();
+  ForgetCache(turn, vdl_);
+  WakeBlocked(turn);
+  Succeed(turn);
+}
+
 // Did an epoch between ours and the new one issue anything? Then this handle's idea of the volume
-// is out of date, although it has just won.
+// is out of date, although it has just won. (The first LSN of any other epoch lies more than a LAL
+// above its fork, so above all that we could have issued.)
 bool VolumeHost::WroteInBetween(const quorum::WriterStart& start) const {
-  if (start.vdl != vdl_) return true;
+  if (!CouldBeOurs(start.vdl)) return true;
   const auto& steps = start.pg_paths.front().path.steps();
   for (size_t i = steps.size() - 1; i-- > 0;) {
-    if (steps[i].epoch == epoch_) return false;
+    if (steps[i].epoch == written_epoch_) return false;
     if (!steps[i].is_empty()) return true;
   }
-  return epoch_ != EpochId::Root();
+  return true;
 }
 
 // Reads start from `vdl` on. What is cached stays if it is still the newest.
 void VolumeHost::SetReadBase(Turn& turn, Lsn vdl) {
+  if (cache_ == nullptr || vdl != vdl_) return ForgetCache(turn, vdl);
   ++tenure_;
   DropFetches(turn);
-  if (cache_ == nullptr || vdl != vdl_) {
-    ++cache_serial_;
-    cache_ = std::make_unique<PageCache>(entry_.page_size, options_.cache_bytes, vdl);
-  }
+}
+
+void VolumeHost::ForgetCache(Turn& turn, Lsn vdl) {
+  ++tenure_;
+  DropFetches(turn);
+  ++cache_serial_;
+  cache_ = std::make_unique<PageCache>(entry_.page_size, options_.cache_bytes, vdl);
   vdl_ = vdl;
+}
+
+// REQUIRES: vdl_ is where the new epoch starts. What the last one issued above it is in no history.
+void VolumeHost::SettleCommits() {
+  std::vector<CommitQueue::Waiter> durable;
+  commits_.VdlMoved(vdl_, durable);
+  FinishCommits(std::move(durable), absl::OkStatus());
+  if (issued_to_ <= vdl_) return;
+  annulled_.emplace_back(vdl_, issued_to_);
+  std::vector<CommitQueue::Waiter> lost;
+  commits_.TakeAll(lost);
+  FinishCommits(std::move(lost), Annulled());
+}
+
+absl::Status VolumeHost::Annulled() const {
+  return MakeUserError(UserError::kCommitUnknown,
+                       absl::StrCat("volume ", entry_.name, ": it had found no write quorum when ",
+                                    "this writer had to follow itself with a higher epoch"));
 }
 
 void VolumeHost::On(Turn& turn, backtrack::Opened& opened) {
   const bool succeeding = phase_ == Phase::kSucceeding;
   opening_.reset();
+  if (!succeeding) issued_to_ = opened.start.vdl;
   if (succeeding && WroteInBetween(opened.start)) {
     return BecomeFenced(turn, absl::StrCat(Where(), ": another writer wrote before epoch ",
                                            opened.start.epoch.number, " could follow"));
   }
-  epoch_ = opened.start.epoch;
+  epoch_ = written_epoch_ = opened.start.epoch;
   manifest_ = opened.start.manifest;
   SetReadBase(turn, opened.start.vdl);
   reads_->SetEpoch(epoch_, manifest_);
   TellScls(*reads_, manifest_, opened.scls);
   quorums_.Clear();
+  for (const quorum::Membership& pg : manifest_.pgs) quorums_.Expect(pg, turn.now());
   growing_ = false;
-  std::vector<CommitQueue::Waiter> durable;
-  commits_.VdlMoved(vdl_, durable);
-  FinishCommits(std::move(durable), absl::OkStatus());
+  SettleCommits();
   phase_ = Phase::kWriting;
   mode_ = OpenMode::kOperator;  // what follows a tenure of ours is ours
   reason_.clear();
@@ -146,13 +192,15 @@ void VolumeHost::On(Turn& turn, backtrack::Opened& opened) {
 }
 
 void VolumeHost::On(Turn& turn, backtrack::OpenedReadOnly& opened) {
-  if (phase_ == Phase::kSucceeding && opened.read_point != vdl_) {
+  const bool succeeding = phase_ == Phase::kSucceeding;
+  if (succeeding && !CouldBeOurs(opened.read_point)) {
     return BecomeFenced(turn, absl::StrCat(Where(), ": another writer wrote meanwhile"));
   }
   if (phase_ == Phase::kOpening) phase_ = Phase::kReadOnly;
   epoch_ = opened.epoch;
   manifest_ = opened.manifest;
-  SetReadBase(turn, opened.read_point);
+  // Fewer than a write quorum may hold what lies above our VDL: no commit is acknowledged by that.
+  SetReadBase(turn, succeeding ? vdl_ : opened.read_point);
   read_only_complete_to_ = opened.complete_to;
   // A segment that holds everything up to the read point is complete whatever came after it.
   for (Lsn& tail : read_only_complete_to_) tail = std::min(tail, vdl_);

@@ -33,6 +33,11 @@ void TimerThread::At(Instant when, std::function<void()> task) {
   if (first) state_->changed.notify_all();
 }
 
+size_t TimerThread::pending() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->tasks.size();
+}
+
 void TimerThread::Run(const std::shared_ptr<State>& state) {
   std::unique_lock lock(state->mutex);
   while (!state->stopped) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -22,6 +23,7 @@ class TimerThread {
 
   // `task` must be short, must not block, and must hold weakly what it may outlive.
   void At(Instant when, std::function<void()> task);
+  size_t pending() const;
 
  private:
   struct State {

@@ -1,64 +1,13 @@
-// The engine's header against six real storage nodes: what is written is read, who is fenced, what
-// is left with three, and what comes back by itself.
-#include "compute/engine.h"
-
-#include <gtest/gtest.h>
-
+// The engine's header against six real storage nodes: what is written is read, what is left with
+// three, and what comes back by itself. Who is fenced: engine_fencing_test.cc.
 #include <atomic>
+#include <mutex>
 #include <thread>
 
-#include "tests/cluster/local_cluster.h"
+#include "tests/cluster/engine_fixture.h"
 
 namespace hexad::compute {
 namespace {
-
-using hexad::testing::LocalCluster;
-
-constexpr Duration kPatience = Duration::Seconds(20);
-
-std::string Text(const PageSnapshot& page, size_t length) { return page.page.substr(0, length); }
-
-std::shared_ptr<Volume> OpenVolume(Cluster& cluster, const OpenOptions& options = {}) {
-  auto volume = cluster.Open("main", options);
-  EXPECT_TRUE(volume.ok()) << volume.status();
-  return volume.ok() ? *volume : nullptr;
-}
-
-// One durable MTR that writes `text` at the start of a page.
-absl::StatusOr<Lsn> Put(Volume& volume, uint32_t page, const std::string& text) {
-  Mtr mtr = volume.BeginMtr();
-  EXPECT_TRUE(mtr.Write(PageNo(page), 0, text).ok());
-  const auto lsn = volume.Commit(std::move(mtr));
-  if (!lsn.ok()) return lsn.status();
-  const absl::Status durable = volume.WaitDurable(*lsn, kPatience);
-  if (!durable.ok()) return durable;
-  return lsn;
-}
-
-// Until `done`, or for kPatience.
-bool Eventually(const std::function<bool()>& done) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (std::chrono::steady_clock::now() < until) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
-}
-
-class EngineTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    cluster_ = nodes_.Connect();
-    ASSERT_NE(cluster_, nullptr);
-  }
-  void Create(const CreateOptions& options = {}) {
-    const absl::Status created = cluster_->Create("main", options);
-    ASSERT_TRUE(created.ok()) << created;
-  }
-
-  LocalCluster nodes_;
-  std::unique_ptr<Cluster> cluster_;
-};
 
 TEST_F(EngineTest, ReadsBackWhatItWrote) {
   Create();
@@ -297,52 +246,6 @@ TEST_F(EngineTest, TwoNodesMayGoAndComeBack) {
     }
     return true;
   })) << "what they missed must reach them";
-}
-
-TEST_F(EngineTest, ASecondWriterFencesTheFirstForEver) {
-  Create();
-  auto first = OpenVolume(*cluster_);
-  ASSERT_NE(first, nullptr);
-  ASSERT_TRUE(Put(*first, 1, "first").ok());
-  const auto elsewhere = nodes_.Connect();
-  auto second = OpenVolume(*elsewhere);
-  ASSERT_NE(second, nullptr);
-  EXPECT_EQ(Text(*second->ReadNewest(PageNo(1)), 5), "first");
-  ASSERT_TRUE(Put(*second, 1, "second").ok());
-  const auto refused = Put(*first, 1, "zombie");
-  EXPECT_EQ(UserErrorOf(refused.status()), UserError::kFenced) << refused.status();
-  EXPECT_EQ(first->Status().mode, VolumeMode::kFenced);
-  EXPECT_EQ(UserErrorOf(first->ReadNewest(PageNo(1)).status()), UserError::kFenced);
-  EXPECT_EQ(UserErrorOf(Put(*first, 1, "zombie").status()), UserError::kFenced);
-  EXPECT_EQ(Text(*second->ReadNewest(PageNo(1)), 6), "second");
-  EXPECT_TRUE(Put(*second, 2, "goes on").ok());
-}
-
-TEST_F(EngineTest, AZombieLearnsFromAReadThatItIsFenced) {
-  Create();
-  OpenOptions quiet;
-  quiet.cache_bytes = 4096;
-  quiet.writer.heartbeat = Duration::Seconds(1000);  // it says nothing by itself
-  auto first = OpenVolume(*cluster_, quiet);
-  ASSERT_NE(first, nullptr);
-  for (uint32_t page = 0; page < 8; ++page) ASSERT_TRUE(Put(*first, page, "x").ok());
-  const auto elsewhere = nodes_.Connect();
-  auto second = OpenVolume(*elsewhere);
-  ASSERT_NE(second, nullptr);
-  const auto read = first->ReadNewest(PageNo(0));
-  EXPECT_EQ(UserErrorOf(read.status()), UserError::kFenced) << read.status();
-}
-
-TEST_F(EngineTest, AnAutomaticOpeningKeepsOffWhileTheWriterIsHeard) {
-  Create();
-  auto first = OpenVolume(*cluster_);
-  ASSERT_NE(first, nullptr);
-  ASSERT_TRUE(Put(*first, 1, "first").ok());
-  OpenOptions automatic;
-  automatic.automatic = true;
-  const auto second = nodes_.Connect()->Open("main", automatic);
-  EXPECT_TRUE(absl::IsUnavailable(second.status())) << second.status();
-  EXPECT_TRUE(Put(*first, 2, "goes on").ok());
 }
 
 TEST_F(EngineTest, WithThreeNodesWritesStopAndReadsGoOn) {

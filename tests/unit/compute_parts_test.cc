@@ -96,6 +96,23 @@ TEST(QuorumWatch, CountsFromTheFirstLossAndPerPg) {
   EXPECT_FALSE(watch.ReadOnlyReason(At(9000)).has_value());
 }
 
+TEST(QuorumWatch, APgThatNeverHasItsQuorumIsLost) {
+  QuorumWatch watch;
+  quorum::Membership pg;
+  pg.pg = PgId(7);
+  pg.write = 4;
+  watch.Expect(pg, At(0));
+  EXPECT_EQ(watch.ReadOnlyReason(At(1999)), std::nullopt) << "it has just begun";
+  EXPECT_EQ(watch.NextDeadline(At(10)), At(2000));
+  ASSERT_TRUE(watch.ReadOnlyReason(At(2000)).has_value());
+  EXPECT_NE(watch.ReadOnlyReason(At(2000))->find("fewer than the 4 segments"), std::string::npos);
+  watch.Changed({.ok = false, .pg = PgId(7), .up = 3, .need = 4}, At(2500));
+  EXPECT_NE(watch.ReadOnlyReason(At(2500))->find("3 of the 4 segments"), std::string::npos)
+      << "still the same loss";
+  watch.Changed({.ok = true, .pg = PgId(7)}, At(3000));
+  EXPECT_EQ(watch.ReadOnlyReason(At(9000)), std::nullopt);
+}
+
 TEST(UserErrorTest, TheFirstWordSurvivesEveryWire) {
   for (const UserError error :
        {UserError::kRetry, UserError::kReadOnly, UserError::kCommitUnknown, UserError::kFenced}) {
