@@ -122,14 +122,17 @@ std::string Suggestions(const launcher::ClusterPicture& cluster, const std::stri
   });
   const auto paused =
       std::ranges::find(cluster.nodes, NodeState::kPaused, &launcher::NodePicture::state);
-  const auto lost =
-      std::ranges::find(cluster.nodes, NodeState::kAmnesiac, &launcher::NodePicture::state);
-  if (lost != cluster.nodes.end()) lines.push_back("doctor");
+  const bool healthy = std::ranges::all_of(cluster.nodes,
+                                           [](const launcher::NodePicture& node) {
+                                             return node.state == NodeState::kUp && !node.disk_full;
+                                           }) &&
+                       cluster.compute == launcher::ProcessState::kUp;
+  if (!healthy) lines.push_back("doctor");
   if (paused != cluster.nodes.end()) lines.push_back("resume " + paused->id);
   if (down != cluster.nodes.end()) lines.push_back("restart " + down->id);
   if (cluster.compute == launcher::ProcessState::kPaused) lines.push_back("resume compute");
-  if (cluster.compute == launcher::ProcessState::kDown && lines.empty()) lines.push_back("up");
-  if (lines.empty() && !cluster.nodes.empty()) {
+  if (cluster.compute == launcher::ProcessState::kDown && lines.size() == 1) lines.push_back("up");
+  if (healthy && !cluster.nodes.empty()) {
     lines.push_back("kill az:" + cluster.nodes.back().az);
   }
   lines.push_back("bench write --seconds 5");

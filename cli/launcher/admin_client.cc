@@ -110,8 +110,8 @@ absl::Status AdminClient::Form(const v1::FormRequest& request, const std::vector
   return absl::OkStatus();
 }
 
-std::vector<std::pair<std::string, v1::NameValue>> AdminClient::ListNames(
-    uint64_t cluster, const std::vector<bool>& asked, Millis timeout) {
+AdminClient::Names AdminClient::ListNames(uint64_t cluster, const std::vector<bool>& asked,
+                                          Millis timeout) {
   v1::ReadRegistersRequest request;
   request.set_cluster(cluster);
   request.set_prefix(std::string(kNamePrefix));
@@ -123,7 +123,9 @@ std::vector<std::pair<std::string, v1::NameValue>> AdminClient::ListNames(
 
   // The highest accepted ballot that anybody shows wins; an empty value is a dropped name.
   std::map<std::string, v1::RegisterState> newest;
+  Names names;
   for (const auto& answer : answers) {
+    names.answered.push_back(answer.ok());
     if (!answer.ok()) continue;
     for (const auto& entry : answer->entries()) {
       v1::RegisterState& seen = newest[entry.key()];
@@ -133,11 +135,10 @@ std::vector<std::pair<std::string, v1::NameValue>> AdminClient::ListNames(
       if (rank(entry.state()) >= rank(seen)) seen = entry.state();
     }
   }
-  std::vector<std::pair<std::string, v1::NameValue>> names;
   for (const auto& [key, state] : newest) {
     v1::NameValue value;
     if (state.value().empty() || !value.ParseFromString(state.value())) continue;
-    names.emplace_back(std::string(absl::StripPrefix(key, kNamePrefix)), value);
+    names.values.emplace_back(std::string(absl::StripPrefix(key, kNamePrefix)), value);
   }
   return names;
 }

@@ -27,11 +27,14 @@ class AdminClient {
   absl::StatusOr<v1::NodeDescription> DescribeNode(size_t node, Millis timeout);
   // Sends the same roster to each node in `to`; OK when all of them belong to the cluster.
   absl::Status Form(const v1::FormRequest& request, const std::vector<size_t>& to, Millis timeout);
-  // Every name that some node of `asked` knows to be registered, with its value; the ballots of a
-  // write quorum are not counted, so this is for showing, never for deciding.
-  std::vector<std::pair<std::string, v1::NameValue>> ListNames(uint64_t cluster,
-                                                               const std::vector<bool>& asked,
-                                                               Millis timeout);
+  // Every name that some node of `asked` knows to be registered, with its value, and which nodes
+  // answered. The ballots of a write quorum are not counted, so this is for showing, never for
+  // deciding what a register holds.
+  struct Names {
+    std::vector<std::pair<std::string, v1::NameValue>> values;
+    std::vector<bool> answered;  // by node
+  };
+  Names ListNames(uint64_t cluster, const std::vector<bool>& asked, Millis timeout);
   absl::StatusOr<v1::ComputeDescription> DescribeCompute(Millis timeout);
   // The newest durable read point of a volume that the compute has open, kept readable for `ttl`.
   absl::StatusOr<Lsn> PinReadPoint(const std::string& volume, Millis ttl, Millis timeout);

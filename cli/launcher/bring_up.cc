@@ -19,6 +19,7 @@ absl::StatusOr<ClusterDir> OpenOrCreate(const std::string& folder, const Cluster
   auto record = PlanCluster(request);
   if (!record.ok()) return record.status();
   auto made = ClusterDir::Create(folder, *record, !request.topology_file);
+  if (absl::IsAlreadyExists(made.status())) return ClusterDir::Open(folder);  // another `up` did it
   if (made.ok()) {
     options.say(absl::StrCat("new cluster in ", folder, ": ", record->nodes.size(), " nodes in ",
                              record->Azs().size(), " AZs"));
@@ -65,7 +66,7 @@ absl::StatusOr<Launcher> BringUp(const std::string& folder, const ClusterRequest
   auto dir = OpenOrCreate(folder, request, options);
   if (!dir.ok()) return dir.status();
   Launcher launcher(*std::move(dir), options);
-  auto lock = launcher.dir().Lock();
+  auto lock = launcher.Lock();
   if (!lock.ok()) return lock.status();
 
   const absl::Status up = StartWhatIsDown(launcher);

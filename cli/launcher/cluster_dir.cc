@@ -20,6 +20,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Everything that is ours besides cluster.json, topology.toml and lock. "floor" is what a killed
+// `hexad bench write --with-floor` leaves.
+constexpr const char* kMadeFolders[] = {"pids", "data", "logs"};
+constexpr const char* kFloorFolder = "floor";
+
 constexpr auto kLockTimeout = std::chrono::seconds(30);
 
 std::string Absolute(const std::string& folder) {
@@ -37,13 +42,14 @@ absl::Status CannotMake(const std::string& folder, const std::string& why) {
       {absl::StrCat("cannot make the folder ", folder), why, "choose another one: --dir FOLDER"});
 }
 
-// A beginning that was cut short has our parts, in them nothing, and no cluster.json yet.
+// A beginning that was cut short has our parts, in them nothing, and no cluster.json yet. A floor
+// may be left, too: it holds no data of a cluster.
 bool EmptyOrHalfMade(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename();
-    if (name == "topology.toml" || name == "lock") continue;
-    const bool ours = name == "pids" || name == "data" || name == "logs";
+    if (name == "topology.toml" || name == "lock" || name == kFloorFolder) continue;
+    const bool ours = std::ranges::count(kMadeFolders, name) != 0;
     if (!ours || !fs::is_empty(entry.path(), error) || error) return false;
   }
   return !error;
@@ -134,8 +140,8 @@ absl::StatusOr<ClusterDir> ClusterDir::Create(const std::string& shown, ClusterR
   ChoosePorts(*block, choose_ports, record);
 
   std::error_code error;
-  for (const char* part : {"/pids", "/data", "/logs"}) {
-    fs::create_directories(folder + part, error);
+  for (const char* part : kMadeFolders) {
+    fs::create_directories(fs::path(folder) / part, error);
     if (error) return CannotMake(shown, error.message());
   }
   ClusterDir dir(folder, shown, record);
@@ -147,10 +153,25 @@ absl::StatusOr<ClusterDir> ClusterDir::Create(const std::string& shown, ClusterR
   return dir;
 }
 
+absl::Status ClusterDir::Reload() {
+  auto now = Open(shown_);
+  if (!now.ok()) return now.status();
+  if (!(now->record_.Topology() == record_.Topology()) ||
+      now->record_.compute_address != record_.compute_address) {
+    return Failed(absl::StatusCode::kNotFound,
+                  {absl::StrCat("the cluster in ", shown_, " was replaced meanwhile"), "",
+                   "run the command again"});
+  }
+  record_ = std::move(now->record_);
+  return absl::OkStatus();
+}
+
 absl::Status ClusterDir::Save(const ClusterRecord& record) {
   record_ = record;
   return WriteFileAtomically(RecordFile(folder_), EncodeRecord(record));
 }
+
+std::string ClusterDir::floor_folder() const { return absl::StrCat(folder_, "/", kFloorFolder); }
 
 std::string ClusterDir::log_file(const std::string& process) const {
   return absl::StrCat(folder_, "/logs/", process, ".log");
@@ -195,7 +216,8 @@ absl::Status ClusterDir::Wipe() {
   ReleasePortBlock(record_.port_block, folder_);
   std::error_code error;
   // Ours only, so that a file that somebody put beside them survives. cluster.json goes last.
-  for (const char* part : {"pids", "data", "logs", "topology.toml", "lock", "cluster.json"}) {
+  for (const char* part :
+       {"pids", "data", "logs", kFloorFolder, "topology.toml", "lock", "cluster.json"}) {
     fs::remove_all(fs::path(folder_) / part, error);
     if (error) {
       return Failed(absl::StatusCode::kInternal,

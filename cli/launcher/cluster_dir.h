@@ -6,6 +6,7 @@
 //   pids/NAME.json   who was started as NAME (process.h says how it is recognised)
 //   data/NODE/       a storage node's disk
 //   logs/NAME.log    what a process said
+//   floor/           the bare floor's databases, while a bench measures it
 //   lock             held by the command that changes processes
 //
 // A folder that exists, is not empty and has no cluster.json is somebody else's: it is never
@@ -86,12 +87,18 @@ class ClusterDir {
   std::string topology_file() const { return folder_ + "/topology.toml"; }
   std::string data_folder(const std::string& node) const { return folder_ + "/data/" + node; }
   std::string log_file(const std::string& process) const;
+  std::string floor_folder() const;  // of `hexad bench write --with-floor`, while it runs
 
   std::optional<ProcessIdentity> Remembered(const std::string& process) const;
   absl::Status Remember(const std::string& process, const ProcessIdentity& identity) const;
   void Forget(const std::string& process) const;
 
-  // Waits for another command that is at work here, up to a deadline that the message names.
+  // The record as it is on disk now. NOT_FOUND if the folder was wiped, or is another cluster's by
+  // now (its nodes, ports or AZs differ): what was made of the old record does not hold for it.
+  absl::Status Reload();
+
+  // Waits for another command that is at work here, up to a deadline that the message names. The
+  // record may have changed meanwhile: Reload().
   absl::StatusOr<DirLock> Lock() const;
 
   // Deletes all of it, and gives the ports back. REQUIRES: no process of it runs.

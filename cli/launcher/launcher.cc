@@ -37,6 +37,13 @@ Launcher::~Launcher() = default;
 Launcher::Launcher(Launcher&&) noexcept = default;
 Launcher& Launcher::operator=(Launcher&&) noexcept = default;
 
+absl::StatusOr<DirLock> Launcher::Lock() {
+  auto lock = dir_.Lock();
+  if (!lock.ok()) return lock.status();
+  if (absl::Status reloaded = dir_.Reload(); !reloaded.ok()) return reloaded;
+  return lock;
+}
+
 ProcessState Launcher::StateOf(const std::string& name) const {
   const auto identity = dir_.Remembered(name);
   return identity ? launcher::StateOf(*identity) : ProcessState::kDown;
@@ -114,7 +121,11 @@ absl::Status Launcher::Start(const ProcessNames& names) {
   for (const std::string& name : names) {
     auto identity = Spawn({CommandLine(name), dir_.log_file(name)});
     if (!identity.ok()) return identity.status();
-    if (absl::Status kept = dir_.Remember(name, *identity); !kept.ok()) return kept;
+    if (absl::Status kept = dir_.Remember(name, *identity); !kept.ok()) {
+      // Nobody would find it again, and it holds ports and data.
+      Signal(*identity, SIGKILL).IgnoreError();
+      return kept;
+    }
     started_.push_back(name);
   }
   for (const std::string& name : names) {

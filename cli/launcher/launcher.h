@@ -45,6 +45,9 @@ class Launcher {
   Launcher(Launcher&&) noexcept;
   Launcher& operator=(Launcher&&) noexcept;
 
+  // Waits for another command at work here, and then reads again what that one decided.
+  absl::StatusOr<DirLock> Lock();
+
   ClusterDir& dir() { return dir_; }
   const ClusterDir& dir() const { return dir_; }
   const ClusterRecord& record() const { return dir_.record(); }

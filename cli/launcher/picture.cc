@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/launcher/admin_client.h"
+#include "cli/launcher/explain.h"
 #include "quorum/base/types.h"
 
 namespace hexad::launcher {
 namespace {
 
 constexpr Millis kLookTimeout{1'000};
+// A name is at four of its six keepers, and any nodes may be those: with four silent it may be
+// missed.
+constexpr size_t kMostSilent = 3;
 
 NodePicture LookAtProcess(const Launcher& launcher, const NodeRecord& node) {
   NodePicture picture{.id = node.id, .az = node.az, .address = node.address};
@@ -184,6 +190,36 @@ std::vector<std::string> ClusterPicture::UpNodes() const {
   return up;
 }
 
+absl::Status CheckVolumesKnown(const ClusterPicture& cluster) {
+  if (cluster.silent.size() <= kMostSilent) return absl::OkStatus();
+  return Failed(absl::StatusCode::kUnavailable,
+                {absl::StrCat(cluster.silent.size(), " of ", cluster.nodes.size(),
+                              " nodes do not answer: a volume may be missed"),
+                 absl::StrCat("silent: ", absl::StrJoin(cluster.silent, ", ")),
+                 "hexad status, hexad doctor"});
+}
+
+absl::Status CheckSegmentsHeard(const ClusterPicture& cluster, const VolumePicture& volume) {
+  for (const PgPicture& pg : volume.pgs) {
+    quorum::MemberSet heard;
+    for (size_t i = 0; i < pg.membership.members.size(); ++i) {
+      const std::string& node = pg.membership.members[i].node.value();
+      const auto found = std::ranges::find(cluster.nodes, node, &NodePicture::id);
+      const bool silent = std::ranges::find(cluster.silent, node) != cluster.silent.end();
+      const bool up = found != cluster.nodes.end() && found->state == NodeState::kUp;
+      if (up && !silent) heard.Add(static_cast<int>(i));
+    }
+    if (pg.membership.Check().ok() && pg.membership.Quorums().CanRead(heard)) continue;
+    return Failed(absl::StatusCode::kUnavailable,
+                  {absl::StrCat("only ", heard.size(), " of ", pg.membership.members.size(),
+                                " segments of volume ", volume.name,
+                                " answer: what was written to it cannot be told"),
+                   absl::StrCat("silent: ", absl::StrJoin(cluster.silent, ", ")),
+                   "hexad status, hexad doctor"});
+  }
+  return absl::OkStatus();
+}
+
 ClusterPicture Look(Launcher& launcher) {
   const ClusterRecord& record = launcher.record();
   ClusterPicture picture;
@@ -199,8 +235,11 @@ ClusterPicture Look(Launcher& launcher) {
   picture.compute = launcher.StateOf(kCompute);
   picture.bench = launcher.StateOf(kBench);
 
-  for (const auto& [name, value] :
-       launcher.client().ListNames(record.cluster, asked, kLookTimeout)) {
+  const AdminClient::Names names = launcher.client().ListNames(record.cluster, asked, kLookTimeout);
+  for (size_t i = 0; i < said.size(); ++i) {
+    if (!said[i].ok() || !names.answered[i]) picture.silent.push_back(record.nodes[i].id);
+  }
+  for (const auto& [name, value] : names.values) {
     picture.volumes.push_back(VolumeFromSegments(name, value, said, picture, record));
   }
   if (picture.compute != ProcessState::kUp) return picture;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "cli/launcher/launcher.h"
 #include "quorum/membership.h"
 #include "quorum/quorum_set.h"
@@ -73,9 +74,19 @@ struct ClusterPicture {
   std::vector<VolumePicture> volumes;
   ProcessState compute = ProcessState::kDown;
   ProcessState bench = ProcessState::kDown;
+  // Nodes whose description or names are missing here: down, paused, or too slow to answer.
+  std::vector<std::string> silent = {};
 
   std::vector<std::string> UpNodes() const;
 };
+
+// OK if so few nodes are silent that every volume's name must have been seen; else UNAVAILABLE, in
+// the user's words.
+absl::Status CheckVolumesKnown(const ClusterPicture& cluster);
+
+// The same for one volume's segments: OK if a read quorum of every PG was heard, so that what was
+// acknowledged is in the picture.
+absl::Status CheckSegmentsHeard(const ClusterPicture& cluster, const VolumePicture& volume);
 
 ClusterPicture Look(Launcher& launcher);
 

@@ -47,9 +47,9 @@ std::set<std::string> NodesLost(const Launcher& launcher, const Plan& plan) {
 
 void AddRemarks(const ClusterPicture& cluster, Plan& plan) {
   for (const PlannedProcess& process : plan.processes) {
-    if (process.name != kCompute || process.state == ProcessState::kDown) continue;
+    if (process.state == ProcessState::kDown) continue;
     for (const VolumePicture& volume : cluster.volumes) {
-      if (volume.writer != kCompute || plan.action == Action::kResume) continue;
+      if (volume.writer != process.name || plan.action == Action::kResume) continue;
       plan.remarks.push_back(absl::StrCat(
           "volume ", volume.name,
           " loses its writer: commits that were not acknowledged become unknown, nothing "
@@ -88,7 +88,16 @@ bool Plan::BreaksAPromise() const {
 absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::string& target) {
   const auto names = ResolveTarget(launcher.record(), target);
   if (!names.ok()) return names.status();
-  Plan plan{.action = action, .target = target, .processes = {}, .costs = {}, .remarks = {}};
+  if (action == Action::kRestart && target == kBench) {
+    return WrongUsage({"bench is not restarted: its own command starts it", "",
+                       "hexad kill bench, then hexad bench write"});
+  }
+  Plan plan{.action = action,
+            .target = target,
+            .processes = {},
+            .costs = {},
+            .remarks = {},
+            .costs_known = {}};
   for (const std::string& name : *names) {
     PlannedProcess process{.name = name, .pid = 0, .state = launcher.StateOf(name)};
     if (!MayActOn(action, process.state)) continue;
@@ -97,13 +106,17 @@ absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::stri
   }
   if (plan.processes.empty()) return NothingToDo(launcher, action, target, *names);
   const ClusterPicture cluster = Look(launcher);
-  plan.costs = CostOfLosing(cluster, NodesLost(launcher, plan));
+  const std::set<std::string> lost = NodesLost(launcher, plan);
+  plan.costs = CostOfLosing(cluster, lost);
+  if (!lost.empty()) plan.costs_known = CheckVolumesKnown(cluster);
   AddRemarks(cluster, plan);
   return plan;
 }
 
 absl::Status CheckAllowed(const Plan& plan, bool force) {
-  if (force || !plan.BreaksAPromise()) return absl::OkStatus();
+  if (force) return absl::OkStatus();
+  if (!plan.costs_known.ok()) return plan.costs_known;
+  if (!plan.BreaksAPromise()) return absl::OkStatus();
   std::vector<std::string> broken;
   for (const VolumeCost& cost : plan.costs) {
     const VolumeSlack& after = cost.after;

@@ -27,15 +27,19 @@ struct Plan {
   std::vector<PlannedProcess> processes;
   std::vector<VolumeCost> costs;     // of the nodes that stop serving, even for a moment
   std::vector<std::string> remarks;  // consequences that are no matter of quorums
+  // Not OK: nodes would stop serving, and too few answered to know what that costs.
+  absl::Status costs_known = absl::OkStatus();
 
   ProcessNames Names() const;
   bool BreaksAPromise() const;
 };
 
 // Wrong usage for an unknown target; NOT_FOUND if there is nothing to act on (kill, pause, resume).
+// The bench is not restarted: its own command starts it.
 absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::string& target);
 
-// Refused if the plan breaks write or read quorum of some volume, unless `force`.
+// Refused if the plan breaks write or read quorum of some volume, and UNAVAILABLE if that cannot be
+// told, unless `force`.
 absl::Status CheckAllowed(const Plan& plan, bool force);
 
 absl::Status Execute(Launcher& launcher, const Plan& plan);

@@ -6,11 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/ports.h"
+#include "quorum/membership.h"
 #include "topology/topology.h"
 
 namespace hexad::launcher {
 namespace {
 
+constexpr int kMinAzs = 3;  // of six copies two may lie in one AZ
 constexpr int kMaxAzs = 6;
 
 absl::Status CheckCounts(int nodes, int azs) {
@@ -23,10 +25,10 @@ absl::Status CheckCounts(int nodes, int azs) {
     return WrongUsage({absl::StrCat("--nodes ", nodes, " is too many for one machine"),
                        absl::StrCat("at most ", kMaxLocalNodes), ""});
   }
-  if (azs < 2 || azs > kMaxAzs) {
+  if (azs < kMinAzs || azs > kMaxAzs) {
     return WrongUsage({absl::StrCat("--azs ", azs, " cannot be"),
-                       azs < 2 ? "the loss of the only zone would be the loss of everything"
-                               : "six copies use six zones at most",
+                       absl::StrCat("the six copies of a volume lie in three AZs, two in each, so ",
+                                    kMinAzs, " to ", kMaxAzs, " AZs make sense"),
                        "hexad up --azs 3"});
   }
   return absl::OkStatus();
@@ -75,8 +77,17 @@ absl::StatusOr<ClusterRecord> FromFile(const std::string& file) {
 
 }  // namespace
 
+absl::Status CheckVolumeName(const std::string& name) {
+  const absl::Status named = quorum::CheckVolumeName(name);
+  if (named.ok()) return named;
+  return WrongUsage(
+      {absl::StrCat("a volume cannot be called '", name, "'"), std::string(named.message()), ""});
+}
+
 absl::StatusOr<ClusterRecord> PlanCluster(const ClusterRequest& request) {
   ClusterRecord record;
+  record.volume = request.volume.value_or("main");
+  if (const absl::Status named = CheckVolumeName(record.volume); !named.ok()) return named;
   if (request.topology_file) {
     if (request.nodes || request.azs) {
       return WrongUsage({"--topology says which nodes there are; --nodes and --azs contradict it",
@@ -84,19 +95,18 @@ absl::StatusOr<ClusterRecord> PlanCluster(const ClusterRequest& request) {
     }
     auto from_file = FromFile(*request.topology_file);
     if (!from_file.ok()) return from_file.status();
-    record = *std::move(from_file);
+    record.nodes = std::move(from_file->nodes);
   } else {
     const int nodes = request.nodes.value_or(kDefaultNodes);
     const int azs = request.azs.value_or(kDefaultAzs);
     if (absl::Status possible = CheckCounts(nodes, azs); !possible.ok()) return possible;
-    record = Even(nodes, azs);
+    record.nodes = Even(nodes, azs).nodes;
   }
   if (const absl::Status placed = topology::CheckPlacement(record.Topology(), kCopies);
       !placed.ok()) {
     return WrongUsage({"six copies of a volume do not fit on these nodes",
                        std::string(placed.message()), "two nodes in each of three AZs do"});
   }
-  record.volume = request.volume.value_or("main");
   return record;
 }
 

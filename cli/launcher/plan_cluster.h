@@ -21,6 +21,9 @@ struct ClusterRequest {
   std::optional<std::string> volume;         // default "main"
 };
 
+// Wrong usage unless a volume can be called so (quorum/membership.h).
+absl::Status CheckVolumeName(const std::string& name);
+
 // The record without ports; node addresses only if a topology file gave them. Wrong usage says what
 // contradicts what.
 absl::StatusOr<ClusterRecord> PlanCluster(const ClusterRequest& request);

@@ -20,7 +20,12 @@ absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRe
 
 absl::Status EnsureVolume(const Launcher& launcher, compute::Cluster& cluster,
                           const std::string& name) {
-  if (cluster.Find(name).ok()) return absl::OkStatus();
+  const absl::Status found = cluster.Find(name).status();
+  if (found.ok()) return found;
+  if (!absl::IsNotFound(found)) {
+    return Failed(found.code(), {absl::StrCat("cannot find out whether volume ", name, " exists"),
+                                 std::string(found.message()), "hexad status"});
+  }
   const absl::Status created = cluster.Create(name, {});
   if (absl::IsAlreadyExists(created)) return absl::OkStatus();
   if (!created.ok()) {

@@ -55,26 +55,36 @@ int FloorDepth(const Measured& hexad, uint32_t depth) {
   return static_cast<int>(std::max<uint64_t>(1, depth * bytes_per_mtr / hexad.boxcar_bytes));
 }
 
+// Between the steps of a round: a run that was interrupted ends early without saying so.
+absl::Status CheckGoingOn(const workload::WriteOptions& options) {
+  return options.interrupted() ? absl::CancelledError("interrupted between the rounds")
+                               : absl::OkStatus();
+}
+
 absl::StatusOr<Round> RunRound(compute::Volume& volume, floor::Floor& floor,
                                const workload::WriteOptions& options) {
   const std::chrono::milliseconds duration(options.duration.millis());
   Round round;
   const auto alone = RunHexad(volume, options, 1);
   if (!alone.ok()) return alone.status();
+  if (absl::Status on = CheckGoingOn(options); !on.ok()) return on;
   round.hexad_p50_us = static_cast<double>(alone->result.commit_us.Percentile(5'000));
   const auto floor_alone =
       floor.Run({.boxcar_bytes = alone->boxcar_bytes, .depth = 1, .duration = duration});
   if (!floor_alone.ok()) return floor_alone.status();
   round.floor_p50_us = floor_alone->p50_us;
 
+  if (absl::Status on = CheckGoingOn(options); !on.ok()) return on;
   const auto many = RunHexad(volume, options, options.depth);
   if (!many.ok()) return many.status();
+  if (absl::Status on = CheckGoingOn(options); !on.ok()) return on;
   round.hexad_bytes_per_s = BytesPerSecond(many->result);
   const auto floor_many = floor.Run({.boxcar_bytes = many->boxcar_bytes,
                                      .depth = FloorDepth(*many, options.depth),
                                      .duration = duration});
   if (!floor_many.ok()) return floor_many.status();
   round.floor_bytes_per_s = floor_many->bytes_per_s;
+  if (absl::Status on = CheckGoingOn(options); !on.ok()) return on;
   return round;
 }
 
@@ -122,12 +132,19 @@ void Report(const Session& session, const std::vector<Round>& rounds) {
 
 }  // namespace
 
-absl::Status RunWithFloor(const Session& session, compute::Volume& volume,
-                          const workload::WriteOptions& options) {
-  const std::filesystem::path folder = std::filesystem::absolute(session.dir) / "floor";
+absl::Status RunWithFloor(const Session& session, const std::string& folder,
+                          compute::Volume& volume, const workload::WriteOptions& options) {
+  // One bench at a time runs here (BenchVolume), so what lies there is of one that was killed. Its
+  // processes ended with it.
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  if (error) {
+    return launcher::Failed(absl::StatusCode::kInternal,
+                            {absl::StrCat("cannot delete ", folder), error.message(), ""});
+  }
   const std::string bin_dir = session.LauncherOptions().bin_dir;
-  auto floor = floor::Floor::Start(
-      {.node_binary = bin_dir + "/hexad-bench-floor", .folder = folder.string()});
+  auto floor =
+      floor::Floor::Start({.node_binary = bin_dir + "/hexad-bench-floor", .folder = folder});
   if (!floor.ok()) {
     return launcher::Failed(
         floor.status().code(),

@@ -11,7 +11,9 @@ namespace hexad::cli {
 
 // Each round: one MTR in flight (latency), then `options.depth` in flight (throughput); the floor
 // with boxcars of the size that Hexad's had. Prints the medians over the rounds and their ratios.
-absl::Status RunWithFloor(const Session& session, compute::Volume& volume,
-                          const workload::WriteOptions& options);
+// The floor's databases are in `folder` meanwhile; what a killed run left there is deleted first.
+// CANCELLED if interrupted.
+absl::Status RunWithFloor(const Session& session, const std::string& folder,
+                          compute::Volume& volume, const workload::WriteOptions& options);
 
 }  // namespace hexad::cli

@@ -7,6 +7,7 @@
 #include "cli/format.h"
 #include "cli/interrupt.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/plan_cluster.h"
 #include "cli/load/bench_volume.h"
 #include "cli/load/floor_rounds.h"
 #include "cli/load/load_report.h"
@@ -60,6 +61,7 @@ absl::Status RunOnce(const Session& session, launcher::Launcher& launcher, Bench
 }
 
 absl::Status RunBenchWrite(const Session& session, const BenchOptions& options) {
+  if (absl::Status named = launcher::CheckVolumeName(options.volume); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   auto bench = BenchVolume::Open(*launcher, options.volume, options.force);
@@ -71,7 +73,9 @@ absl::Status RunBenchWrite(const Session& session, const BenchOptions& options) 
   workload::WriteOptions write = options.write;
   write.duration = Duration::Seconds(static_cast<int64_t>(options.seconds));
   write.interrupted = Interrupted;
-  if (options.with_floor) return RunWithFloor(session, (*bench)->volume(), write);
+  if (options.with_floor) {
+    return RunWithFloor(session, launcher->dir().floor_folder(), (*bench)->volume(), write);
+  }
   return RunOnce(session, *launcher, **bench, write);
 }
 

@@ -1,4 +1,5 @@
-// hexad down [--wipe]: stops everything that this folder started; --wipe also deletes the data.
+// hexad down [--wipe] [--dry-run]: stops everything that this folder started; --wipe also deletes
+// the data.
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -23,7 +24,29 @@ absl::Status StopEverything(launcher::Launcher& launcher) {
   return launcher.Stop(nodes);
 }
 
-absl::Status RunDown(const Session& session, bool wipe) {
+struct DownOptions {
+  bool wipe = false;
+  bool dry_run = false;
+};
+
+void ShowPlan(const Session& session, const launcher::Launcher& launcher, bool wipe) {
+  const launcher::ProcessNames names = launcher::AllProcesses(launcher.record());
+  nlohmann::ordered_json would_stop = nlohmann::ordered_json::array();
+  for (const std::string& name : names) {
+    if (launcher.StateOf(name) == launcher::ProcessState::kDown) continue;
+    would_stop.push_back(name);
+    session.Say(
+        absl::StrCat("would stop ", name, " (pid ", launcher.dir().Remembered(name)->pid, ")"));
+  }
+  if (would_stop.empty()) session.Say("nothing runs");
+  if (wipe) session.Say(absl::StrCat("would delete ", session.dir, ": data, logs and ports"));
+  if (session.json) {
+    session.Print({{"would_stop", would_stop}, {"would_wipe", wipe}, {"dry_run", true}});
+  }
+}
+
+absl::Status RunDown(const Session& session, const DownOptions& options) {
+  const bool wipe = options.wipe;
   auto launcher = session.OpenCluster();
   if (absl::IsNotFound(launcher.status())) {
     session.Say(absl::StrCat("no cluster in ", session.dir, ": nothing to do"));
@@ -31,8 +54,12 @@ absl::Status RunDown(const Session& session, bool wipe) {
     return absl::OkStatus();
   }
   if (!launcher.ok()) return launcher.status();
-  auto lock = launcher->dir().Lock();
+  auto lock = launcher->Lock();
   if (!lock.ok()) return lock.status();
+  if (options.dry_run) {
+    ShowPlan(session, *launcher, wipe);
+    return absl::OkStatus();
+  }
 
   const size_t running = launcher->InState(launcher::ProcessState::kUp).size() +
                          launcher->InState(launcher::ProcessState::kPaused).size();
@@ -53,10 +80,12 @@ absl::Status RunDown(const Session& session, bool wipe) {
 
 void AddDown(CLI::App& app, Session& session) {
   CLI::App* verb = app.add_subcommand("down", "Stop everything; --wipe also deletes the data");
-  auto wipe = std::make_shared<bool>(false);
-  verb->add_flag("--wipe", *wipe, "Delete data, logs and ports too");
-  verb->callback(
-      [&session, wipe] { session.run = [&session, wipe] { return RunDown(session, *wipe); }; });
+  auto options = std::make_shared<DownOptions>();
+  verb->add_flag("--wipe", options->wipe, "Delete data, logs and ports too");
+  verb->add_flag("--dry-run", options->dry_run, "Only say what it would stop and delete");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return RunDown(session, *options); };
+  });
 }
 
 }  // namespace hexad::cli

@@ -46,7 +46,9 @@ void PrintPlan(const Plan& plan) {
               << "\n  could lose then: " << CanLoseInWords(after.write, after.read) << "\n";
   }
   for (const std::string& remark : plan.remarks) std::cout << remark << "\n";
-  if (plan.BreaksAPromise()) std::cout << "so it would be refused without --force\n";
+  if (!plan.costs_known.ok()) std::cout << plan.costs_known.message() << "\n";
+  if (plan.BreaksAPromise() || !plan.costs_known.ok())
+    std::cout << "so it would be refused without --force\n";
 }
 
 nlohmann::ordered_json PlanJson(const Plan& plan, bool dry_run) {
@@ -72,13 +74,14 @@ nlohmann::ordered_json PlanJson(const Plan& plan, bool dry_run) {
           {"volumes_after", volumes},
           {"remarks", plan.remarks},
           {"breaks_a_promise", plan.BreaksAPromise()},
+          {"costs_known", plan.costs_known.ok()},
           {"dry_run", dry_run}};
 }
 
 absl::Status RunFault(const Session& session, Action action, const FaultOptions& options) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  auto lock = launcher->dir().Lock();
+  auto lock = launcher->Lock();
   if (!lock.ok()) return lock.status();
   const auto plan = launcher::MakePlan(*launcher, action, options.target);
   if (!plan.ok()) return plan.status();

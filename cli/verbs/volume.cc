@@ -1,4 +1,5 @@
 // hexad volume create|list|show|drop.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/picture.h"
+#include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/slack.h"
 #include "cli/launcher/volumes.h"
 #include "cli/status_view.h"
@@ -27,6 +29,7 @@ struct VolumeOptions {
   uint32_t pages_per_pg = 0;
   std::string quorum = "4/6";
   bool force = false;
+  bool dry_run = false;
 };
 
 constexpr uint32_t kMinPageSize = 4096;
@@ -58,7 +61,20 @@ absl::Status Explained(const absl::Status& status, const std::string& what,
   return Failed(status.code(), {what, std::string(status.message()), next});
 }
 
+absl::Status NoSuchVolume(const std::string& name) {
+  return Failed(absl::StatusCode::kNotFound,
+                {absl::StrCat("there is no volume ", name), "", "hexad volume list"});
+}
+
+// Every volume that there is: UNAVAILABLE if so few nodes answer that one may be missed.
+absl::StatusOr<launcher::ClusterPicture> LookAt(launcher::Launcher& launcher) {
+  launcher::ClusterPicture cluster = launcher::Look(launcher);
+  if (absl::Status known = launcher::CheckVolumesKnown(cluster); !known.ok()) return known;
+  return cluster;
+}
+
 absl::Status RunCreate(const Session& session, const VolumeOptions& options) {
+  if (absl::Status named = launcher::CheckVolumeName(options.name); !named.ok()) return named;
   const auto create = CheckedOptions(options);
   if (!create.ok()) return create.status();
   auto launcher = session.OpenCluster();
@@ -79,7 +95,9 @@ absl::Status RunCreate(const Session& session, const VolumeOptions& options) {
 absl::Status RunList(const Session& session) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  const launcher::ClusterPicture cluster = launcher::Look(*launcher);
+  const auto looked = LookAt(*launcher);
+  if (!looked.ok()) return looked.status();
+  const launcher::ClusterPicture& cluster = *looked;
   if (session.json) {
     session.Print({{"volumes", StatusJson(cluster)["volumes"]}});
     return absl::OkStatus();
@@ -123,12 +141,11 @@ void PrintPg(size_t index, const launcher::PgPicture& pg, uint32_t pages_per_pg,
 absl::Status RunShow(const Session& session, const std::string& name) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  launcher::ClusterPicture cluster = launcher::Look(*launcher);
+  auto looked = LookAt(*launcher);
+  if (!looked.ok()) return looked.status();
+  launcher::ClusterPicture& cluster = *looked;
   std::erase_if(cluster.volumes, [&](const auto& volume) { return volume.name != name; });
-  if (cluster.volumes.empty()) {
-    return Failed(absl::StatusCode::kNotFound,
-                  {absl::StrCat("there is no volume ", name), "", "hexad volume list"});
-  }
+  if (cluster.volumes.empty()) return NoSuchVolume(name);
   if (session.json) {
     session.Print(StatusJson(cluster)["volumes"][0]);
     return absl::OkStatus();
@@ -144,9 +161,35 @@ absl::Status RunShow(const Session& session, const std::string& name) {
   return absl::OkStatus();
 }
 
+// What a drop would take away. Whether a writer is heard is found out by the drop itself.
+absl::Status ShowDrop(const Session& session, launcher::Launcher& launcher,
+                      const std::string& name) {
+  const auto cluster = LookAt(launcher);
+  if (!cluster.ok()) return cluster.status();
+  const auto volume = std::ranges::find(cluster->volumes, name, &launcher::VolumePicture::name);
+  if (volume == cluster->volumes.end()) return NoSuchVolume(name);
+  const std::string& writer = volume->writer;
+  if (session.json) {
+    session.Print({{"would_drop", name},
+                   {"pgs", volume->pgs.size()},
+                   {"pages", volume->pages_seen},
+                   {"writer", writer},
+                   {"dry_run", true}});
+    return absl::OkStatus();
+  }
+  std::cout << "would drop volume " << name << ": " << Thousands(volume->pages_seen) << " pages in "
+            << Count(volume->pgs.size(), "PG") << "\n";
+  if (!writer.empty()) {
+    std::cout << writer << " writes to it, so it would be refused without --force\n";
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
+  if (absl::Status named = launcher::CheckVolumeName(options.name); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
+  if (options.dry_run) return ShowDrop(session, *launcher, options.name);
   if (options.name == launcher->record().volume && !options.force &&
       launcher->StateOf(launcher::kCompute) != launcher::ProcessState::kDown) {
     return launcher::Refused(
@@ -162,8 +205,8 @@ absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
          absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
   }
   if (!dropped.ok()) {
-    return Explained(dropped, absl::StrCat("cannot drop volume ", options.name),
-                     "hexad volume list");
+    return Explained(dropped, absl::StrCat("volume ", options.name, " is not dropped completely"),
+                     "hexad status, hexad volume list");
   }
   if (session.json) session.Print({{"dropped", options.name}});
   session.Say(absl::StrCat("volume ", options.name, " dropped"));
@@ -206,6 +249,7 @@ void AddVolume(CLI::App& app, Session& session) {
   });
 
   CLI::App* drop = AddNamed(*volume, "drop", "Forget a volume and its data", options);
+  drop->add_flag("--dry-run", options->dry_run, "Only say what it would take away");
   drop->add_flag("--force", options->force, "Even while a writer is heard");
   drop->callback([&session, options] {
     session.run = [&session, options] { return RunDrop(session, *options); };

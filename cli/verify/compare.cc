@@ -26,8 +26,9 @@ class Tally {
       return;
     }
     ++equal_;
-    if (!copies[0].page_lsn.IsNone()) ++written_;
-    hooks_.seen(page, copies[0].page.view());
+    const SegmentCopy& one = *std::ranges::find(copies, true, &SegmentCopy::answered);
+    if (!one.page_lsn.IsNone()) ++written_;
+    hooks_.seen(page, one.page.view());
   }
 
   std::vector<PageDifference> TakeUnequal() {
@@ -58,20 +59,21 @@ absl::Status Interrupted() { return absl::CancelledError("interrupted while comp
 }  // namespace
 
 std::string DifferenceOf(const std::vector<SegmentCopy>& copies) {
+  const SegmentCopy* first = nullptr;
   for (const SegmentCopy& copy : copies) {
+    if (copy.left_out) continue;
     if (!copy.answered) return absl::StrCat(copy.node, ": ", copy.trouble);
-  }
-  for (const SegmentCopy& copy : copies) {
-    if (copy.page_lsn != copies[0].page_lsn) {
+    if (first == nullptr) first = &copy;
+    if (copy.page_lsn != first->page_lsn) {
       return absl::StrCat(copy.node, " has LSN ", Thousands(copy.page_lsn.value()), ", ",
-                          copies[0].node, " has LSN ", Thousands(copies[0].page_lsn.value()));
+                          first->node, " has LSN ", Thousands(first->page_lsn.value()));
     }
-    if (!(copy.page == copies[0].page)) {
-      return absl::StrCat(copy.node, " and ", copies[0].node, " hold different bytes at LSN ",
+    if (!(copy.page == first->page)) {
+      return absl::StrCat(copy.node, " and ", first->node, " hold different bytes at LSN ",
                           Thousands(copy.page_lsn.value()));
     }
   }
-  return "";
+  return first == nullptr ? "no segment answers" : "";
 }
 
 absl::StatusOr<Comparison> CompareSegments(SegmentReader& reader, uint64_t page_count,
@@ -92,17 +94,26 @@ absl::StatusOr<Comparison> CompareSegments(SegmentReader& reader, uint64_t page_
   // Once more what differed: a segment that lags is filled by its peers in a moment.
   std::vector<PageDifference> unequal = tally.TakeUnequal();
   const auto deadline = std::chrono::steady_clock::now() + kCatchUpTimeout;
-  while (!unequal.empty() && std::chrono::steady_clock::now() < deadline) {
-    if (hooks.interrupted()) return Interrupted();
+  const auto in_time = [deadline] { return std::chrono::steady_clock::now() < deadline; };
+  while (!unequal.empty() && in_time()) {
     std::this_thread::sleep_for(kAskAgainEvery);
-    for (const PageDifference& difference : unequal) reader.Read(difference.page, take);
+    size_t asked = 0;
+    for (; asked < unequal.size() && in_time(); ++asked) {
+      if (hooks.interrupted()) return Interrupted();
+      reader.Read(unequal[asked].page, take);
+    }
     reader.WaitForAll();
-    unequal = tally.TakeUnequal();
+    // What there was no time to ask again counts as it was found.
+    unequal.erase(unequal.begin(), unequal.begin() + static_cast<ptrdiff_t>(asked));
+    for (PageDifference& difference : tally.TakeUnequal()) {
+      unequal.push_back(std::move(difference));
+    }
   }
 
   Comparison comparison{.pages = tally.equal(), .pages_written = tally.written()};
   for (const quorum::Membership& pg : manifest.pgs) comparison.segments += pg.members.size();
   comparison.different_pages = unequal.size();
+  comparison.left_out = reader.LeftOut();
   std::ranges::sort(unequal, {}, &PageDifference::page);
   unequal.resize(std::min(unequal.size(), kMaxDifferences));
   comparison.differences = std::move(unequal);

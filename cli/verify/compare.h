@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Comparison {
   uint64_t segments = 0;                         // of all PGs
   std::vector<PageDifference> differences = {};  // the first kMaxDifferences
   uint64_t different_pages = 0;
+  std::set<std::string> left_out = {};  // nodes that hang: their segments were not compared
 };
 inline constexpr size_t kMaxDifferences = 10;
 
@@ -40,7 +42,8 @@ struct CompareHooks {
 absl::StatusOr<Comparison> CompareSegments(SegmentReader& reader, uint64_t page_count,
                                            const CompareHooks& hooks);
 
-// What is unequal among the copies of one page; empty if nothing is.
+// What is unequal among the copies of one page, but for those that were left out; empty if nothing
+// is.
 std::string DifferenceOf(const std::vector<SegmentCopy>& copies);
 
 }  // namespace hexad::cli

@@ -91,6 +91,12 @@ void SegmentReader::AskSegment(const std::shared_ptr<PageInFlight>& page, size_t
     if (--page->missing == 0) Finished(*page);
     return;
   }
+  if (IsLeftOut(copy.node)) {
+    copy.left_out = true;
+    copy.trouble = "it does not answer";
+    if (--page->missing == 0) Finished(*page);
+    return;
+  }
   auto call = std::make_shared<SegmentCall>();
   call->context.set_deadline(std::chrono::system_clock::now() + kReadTimeout);
   // complete_to stays open: a segment that lags answers with an older page, and is asked again.
@@ -102,16 +108,39 @@ void SegmentReader::AskSegment(const std::shared_ptr<PageInFlight>& page, size_t
                                  .read_point = read_point_.lsn,
                                  .complete_to = Lsn::None()},
                 &call->ask);
-  stub->second->async()->ReadPage(&call->context, &call->ask, &call->answer,
-                                  [this, page, member, call](const grpc::Status& status) {
-                                    if (status.ok()) {
-                                      Take(proto::FromWire(std::move(call->answer)),
-                                           page->copies[member]);
-                                    } else {
-                                      page->copies[member].trouble = status.error_message();
-                                    }
-                                    if (--page->missing == 0) Finished(*page);
-                                  });
+  stub->second->async()->ReadPage(
+      &call->context, &call->ask, &call->answer,
+      [this, page, member, call](const grpc::Status& status) {
+        Note(page->copies[member].node, status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+        if (status.ok()) {
+          Take(proto::FromWire(std::move(call->answer)), page->copies[member]);
+        } else {
+          page->copies[member].trouble = status.error_message();
+        }
+        if (--page->missing == 0) Finished(*page);
+      });
+}
+
+bool SegmentReader::IsLeftOut(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = timeouts_.find(node);
+  return found != timeouts_.end() && found->second >= kMaxTimeouts;
+}
+
+void SegmentReader::Note(const std::string& node, bool timed_out) {
+  const std::lock_guard lock(mutex_);
+  int& in_a_row = timeouts_[node];
+  if (in_a_row >= kMaxTimeouts) return;
+  in_a_row = timed_out ? in_a_row + 1 : 0;
+}
+
+std::set<std::string> SegmentReader::LeftOut() const {
+  std::set<std::string> nodes;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [node, in_a_row] : timeouts_) {
+    if (in_a_row >= kMaxTimeouts) nodes.insert(node);
+  }
+  return nodes;
 }
 
 void SegmentReader::Finished(PageInFlight& page) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ namespace hexad::cli {
 struct SegmentCopy {
   std::string node;
   bool answered = false;
-  std::string trouble;  // why not: a refusal's message, or an error of the connection
+  bool left_out = false;  // not asked any more: it let too many reads time out, one after another
+  std::string trouble;    // why not: a refusal's message, or an error of the connection
   Lsn page_lsn;
   BytesRef page;
 };
@@ -51,15 +53,22 @@ class SegmentReader {
   // REQUIRES: the page lies in a PG of the manifest.
   void Read(PageNo page, Done done);
   void WaitForAll();
+  // Nodes that hang: after kMaxTimeouts reads in a row that timed out they are asked no more, so
+  // that they cost seconds and not hours.
+  std::set<std::string> LeftOut() const;
 
  private:
+  static constexpr int kMaxTimeouts = 3;
   struct PageInFlight;
+  bool IsLeftOut(const std::string& node) const;
+  void Note(const std::string& node, bool timed_out);
   void AskSegment(const std::shared_ptr<PageInFlight>& page, size_t member);
   void Finished(PageInFlight& page);
 
   ReadPoint read_point_;
   std::map<std::string, std::unique_ptr<v1::SegmentService::Stub>> stubs_;  // by node
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::map<std::string, int> timeouts_;  // in a row, by node; kMaxTimeouts stays
   std::condition_variable changed_;
   int pages_in_flight_ = 0;
 };

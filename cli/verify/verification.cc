@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/picture.h"
@@ -14,13 +15,19 @@
 namespace hexad::cli {
 namespace {
 
-// How far the volume was ever written, as its segments know it; and at least as far as the ack log.
-uint64_t PagesToCompare(const launcher::ClusterPicture& cluster, const std::string& volume,
-                        const workload::AckCheck* acks) {
-  uint64_t pages = 0;
-  for (const launcher::VolumePicture& one : cluster.volumes) {
-    if (one.name == volume) pages = one.pages_seen;
+// How far the volume was ever written, as a read quorum of its segments knows it; and at least as
+// far as the ack log. UNAVAILABLE if too few answer to tell: nothing must pass for compared then.
+absl::StatusOr<uint64_t> PagesToCompare(const launcher::ClusterPicture& cluster,
+                                        const std::string& volume, const workload::AckCheck* acks) {
+  if (absl::Status known = launcher::CheckVolumesKnown(cluster); !known.ok()) return known;
+  const auto found = std::ranges::find(cluster.volumes, volume, &launcher::VolumePicture::name);
+  if (found == cluster.volumes.end()) {
+    return launcher::Failed(
+        absl::StatusCode::kNotFound,
+        {absl::StrCat("there is no volume ", volume, " any more"), "", "hexad volume list"});
   }
+  if (absl::Status heard = launcher::CheckSegmentsHeard(cluster, *found); !heard.ok()) return heard;
+  uint64_t pages = found->pages_seen;
   if (acks == nullptr) return pages;
   for (const PageNo page : acks->PagesNeeded()) {
     pages = std::max<uint64_t>(pages, uint64_t{page.value()} + 1);
@@ -53,9 +60,10 @@ absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRe
   hooks.progress = [&](uint64_t done, uint64_t of) { progress.Set(done, of); };
   if (acks) hooks.seen = [&](PageNo page, std::string_view bytes) { acks->Show(page, bytes); };
   SegmentReader reader(launcher.record().Topology(), pinned->read_point);
-  const uint64_t pages =
+  const auto pages =
       PagesToCompare(launcher::Look(launcher), request.volume, acks ? &*acks : nullptr);
-  auto comparison = CompareSegments(reader, pages, hooks);
+  if (!pages.ok()) return pages.status();
+  auto comparison = CompareSegments(reader, *pages, hooks);
   if (!comparison.ok()) return comparison.status();
 
   Verification verification;
@@ -87,7 +95,16 @@ absl::Status VerdictOf(const Verification& verification) {
                     Count(verification.acks->missing, "acknowledged MTR"), " missing, ",
                     verification.acks->partial_mtrs, " partly there");
   }
-  if (what.empty()) return absl::OkStatus();
+  const std::set<std::string>& left_out = verification.comparison.left_out;
+  if (what.empty() && left_out.empty()) return absl::OkStatus();
+  if (what.empty()) {
+    return launcher::Failed(absl::StatusCode::kUnavailable,
+                            {absl::StrCat("volume ", verification.volume, ": ",
+                                          absl::StrJoin(left_out, ", "), " could not be compared"),
+                             "it let one read after another time out; the other segments are equal",
+                             "hexad status, hexad doctor"});
+  }
+  if (!left_out.empty()) why.push_back(absl::StrJoin(left_out, ", ") + " does not answer");
   std::string first_lines;
   for (const std::string& line : why) {
     absl::StrAppend(&first_lines, first_lines.empty() ? "" : "\n        ", line);
@@ -107,7 +124,11 @@ void PrintVerification(const Verification& verification, std::ostream& out) {
       << Thousands(verification.read_point.value()) << ", epoch " << verification.epoch << ": "
       << Thousands(comparison.pages) << " of "
       << Thousands(comparison.pages + comparison.different_pages) << " pages equal on all "
-      << comparison.segments << " segments (" << Thousands(comparison.pages_written) << " written)";
+      << comparison.segments << " segments "
+      << (comparison.left_out.empty()
+              ? ""
+              : absl::StrCat("but those of ", absl::StrJoin(comparison.left_out, ", "), " "))
+      << "(" << Thousands(comparison.pages_written) << " written)";
   if (verification.acks) {
     const workload::AckVerdict& acks = *verification.acks;
     out << "\n"
@@ -132,6 +153,7 @@ nlohmann::ordered_json VerificationJson(const Verification& verification) {
                                  {"pages_written", comparison.pages_written},
                                  {"pages_different", comparison.different_pages},
                                  {"differences", differences},
+                                 {"left_out", comparison.left_out},
                                  {"took_ms", static_cast<int64_t>(verification.seconds * 1000)},
                                  {"ok", VerdictOf(verification).ok()}};
   if (verification.acks) {

@@ -40,7 +40,8 @@ struct Verification {
 absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRequest& request,
                                     const VerifyHow& how);
 
-// OK if all segments are equal and nothing acknowledged is missing; else DATA_LOSS says what.
+// OK if all segments are equal and nothing acknowledged is missing; else DATA_LOSS says what, or
+// UNAVAILABLE which nodes could not be compared.
 absl::Status VerdictOf(const Verification& verification);
 
 void PrintVerification(const Verification& verification, std::ostream& out);

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 
 #include "cli/launcher/record_json.h"
@@ -16,6 +17,7 @@ namespace hexad::cluster_test {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -257,7 +259,54 @@ TEST_F(Cli, VolumesThatCannotBeAreWrongUsage) {
   for (const char* quorum : {"3/6", "7/6", "4", "x/y"}) {
     EXPECT_EQ(Run({"volume", "create", "odd", "--quorum", quorum}).exit_code, kUsage) << quorum;
   }
-  EXPECT_NE(Run({"volume", "create", "No Such/Name"}).exit_code, 0);
+  EXPECT_EQ(Run({"volume", "create", "No Such/Name"}).exit_code, kUsage);
+  EXPECT_EQ(Run({"volume", "create", std::string(64, 'x')}).exit_code, kUsage)
+      << "the longest name is 63 bytes: a manifest with a longer one is not accepted";
+}
+
+TEST_F(Cli, BelowAReadQuorumOfAnswersNothingIsClaimed) {
+  ASSERT_EQ(BenchWrite().exit_code, 0);
+  for (const char* node : {"n1", "n2", "n3", "n4"}) {
+    ASSERT_EQ(Run({"pause", node, "--force"}).exit_code, 0) << node;
+  }
+  const Outcome list = Run({"volume", "list"});
+  EXPECT_EQ(list.exit_code, kFailed) << list.Said();
+  EXPECT_THAT(list.err, HasSubstr("a volume may be missed"));
+  EXPECT_EQ(Run({"volume", "show", "bench"}).exit_code, kFailed);
+  const Outcome verify = Run({"verify", "bench"});
+  EXPECT_EQ(verify.exit_code, kFailed) << verify.Said();
+  EXPECT_THAT(verify.out, Not(HasSubstr("nothing was ever written")));
+  const Outcome kill = Run({"kill", "n5"});
+  EXPECT_NE(kill.exit_code, 0) << kill.Said();
+  EXPECT_EQ(StateOf("n5"), "up");
+  ASSERT_EQ(Run({"up"}).exit_code, 0);
+}
+
+TEST_F(Cli, VerifyLeavesOutANodeThatHangs) {
+  ASSERT_EQ(BenchWrite().exit_code, 0);
+  ASSERT_EQ(Run({"pause", "n2"}).exit_code, 0);
+  const Outcome verify = Run({"verify", "bench"}, 90);
+  EXPECT_EQ(verify.exit_code, kFailed) << verify.Said();
+  EXPECT_THAT(verify.err, AllOf(HasSubstr("n2"), HasSubstr("could not be compared")));
+  EXPECT_LT(verify.seconds, 40.0);
+  ASSERT_EQ(Run({"resume", "n2"}).exit_code, 0);
+}
+
+TEST_F(Cli, BenchIsNotRestarted) {
+  const Outcome restart = Run({"restart", "bench", "--dry-run"});
+  EXPECT_EQ(restart.exit_code, kUsage) << restart.Said();
+  EXPECT_THAT(restart.err, HasSubstr("hexad bench write"));
+}
+
+TEST_F(Cli, DryRunsChangeNothing) {
+  EXPECT_EQ(Run({"volume", "create", "kept"}).exit_code, 0);
+  EXPECT_THAT(Run({"volume", "drop", "kept", "--dry-run"}).out, HasSubstr("would drop"));
+  EXPECT_EQ(Run({"volume", "show", "kept"}).exit_code, 0);
+  const Outcome down = Run({"down", "--wipe", "--dry-run"});
+  EXPECT_EQ(down.exit_code, 0) << down.Said();
+  EXPECT_THAT(down.out, AllOf(HasSubstr("would stop n1"), HasSubstr("would delete")));
+  EXPECT_EQ(StateOf("n1"), "up");
+  EXPECT_EQ(Run({"volume", "drop", "kept"}).exit_code, 0);
 }
 
 TEST_F(Cli, UnknownTargetsAreNamedWithTheKnownOnes) {
@@ -339,9 +388,20 @@ TEST(CliLifecycle, ANodeThatLostItsDiskIsNeverTakenBackSilently) {
   EXPECT_EQ(cluster.Run({"kill", "az:a"}).exit_code, kRefused) << "only three would count";
 }
 
+TEST(CliLifecycle, TwoUpsAtOnceMakeOneCluster) {
+  const ScratchFolder folder;
+  const auto up = [&folder] { return folder.Run({"up"}); };
+  auto other = std::async(std::launch::async, up);
+  const Outcome one = up();
+  const Outcome two = other.get();
+  EXPECT_EQ(one.exit_code, 0) << one.Said();
+  EXPECT_EQ(two.exit_code, 0) << two.Said();
+}
+
 TEST(CliLifecycle, DownWipeLeavesNothing) {
   ScratchCluster cluster;
   const auto identity = cluster.launcher().dir().Remembered("n1");
+  cluster.folder().Write("cluster/floor/left-by-a-killed-bench", "");
   ASSERT_EQ(cluster.Run({"down", "--wipe"}).exit_code, 0);
   EXPECT_FALSE(fs::exists(cluster.folder().cluster()));
   EXPECT_EQ(launcher::StateOf(*identity), launcher::ProcessState::kDown);

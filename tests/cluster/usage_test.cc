@@ -21,13 +21,14 @@ using testing::HasSubstr;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-// n nodes named n1.., two per AZ, from a port on that nothing here uses.
+// n nodes named n1.., two per AZ, from a port on that nothing here uses: below the
+// ephemeral ports (32768 on), of which any client's connection may hold one.
 std::string TopologyText(int nodes, const std::string& azs = "aabbcc") {
   std::string text;
   for (int i = 0; i < nodes; ++i) {
     text += "[[node]]\nid = \"n" + std::to_string(i + 1) + "\"\naz = \"" +
             std::string(1, azs[static_cast<size_t>(i) % azs.size()]) +
-            "\"\naddress = \"127.0.0.1:" + std::to_string(41001 + i) + "\"\n\n";
+            "\"\naddress = \"127.0.0.1:" + std::to_string(32701 + i) + "\"\n\n";
   }
   return text;
 }
@@ -106,6 +107,23 @@ TEST(Usage, OneAzIsRefused) {
   EXPECT_EQ(folder.Run({"up", "--nodes", "many"}).exit_code, kUsage);
 }
 
+TEST(Usage, ABadVolumeNameIsRefusedBeforeAFolderIsMade) {
+  const ScratchFolder folder;
+  for (const std::string& bad : {std::string("Bad Name"), std::string(64, 'x')}) {
+    const Outcome outcome = folder.Run({"up", "--volume", bad});
+    EXPECT_EQ(outcome.exit_code, kUsage) << outcome.Said();
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("cannot be called"), HasSubstr("1 to 63")));
+    EXPECT_FALSE(fs::exists(folder.cluster()));
+  }
+}
+
+TEST(Usage, TwoAzsGetOneClearMessage) {
+  const ScratchFolder folder;
+  const Outcome outcome = folder.Run({"up", "--azs", "2"});
+  EXPECT_EQ(outcome.exit_code, kUsage) << outcome.Said();
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("--azs 2"), HasSubstr("in three AZs")));
+}
+
 struct BadTopology {
   std::string name;
   std::string text;
@@ -139,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
             "[[node]]\nid = \"n9\"\naz = \"a\"\naddress = \"10.1.2.3:7001\"\n" + TopologyText(6),
             "this machine only"},
         BadTopology{"ReservedName",
-                    "[[node]]\nid = \"compute\"\naz = \"a\"\naddress = \"127.0.0.1:41999\"\n" +
+                    "[[node]]\nid = \"compute\"\naz = \"a\"\naddress = \"127.0.0.1:32766\"\n" +
                         TopologyText(6),
                     "cannot be called compute"}),
     [](const auto& info) { return info.param.name; });
@@ -197,19 +215,19 @@ class PortHolder {
 
 TEST(Usage, PortInUseNamesItsHolderAndStartsNothing) {
   const ScratchFolder folder;
-  const PortHolder holder(41003);
-  ASSERT_TRUE(holder.held()) << "port 41003 is needed by this test";
+  const PortHolder holder(32703);
+  ASSERT_TRUE(holder.held()) << "port 32703 is needed by this test";
   const std::string file = folder.Write("topology.toml", TopologyText(6));
   const Outcome outcome = folder.Run({"up", "--topology", file});
   EXPECT_EQ(outcome.exit_code, kFailed) << outcome.Said();
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("41003"), HasSubstr("n3"),
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("32703"), HasSubstr("n3"),
                                  HasSubstr("pid " + std::to_string(getpid()))));
-  for (int port = 41001; port <= 41006; ++port) {
-    EXPECT_EQ(launcher::PortIsFree(port), port != 41003) << port;
+  for (int port = 32701; port <= 32706; ++port) {
+    EXPECT_EQ(launcher::PortIsFree(port), port != 32703) << port;
   }
   const Outcome doctor = folder.Run({"doctor"});
   EXPECT_EQ(doctor.exit_code, kFailed);
-  EXPECT_THAT(doctor.out, HasSubstr("port 41003 of n3 is in use"));
+  EXPECT_THAT(doctor.out, HasSubstr("port 32703 of n3 is in use"));
 }
 
 }  // namespace
