@@ -27,6 +27,12 @@ namespace hexad::proto {
 inline constexpr size_t kMaxFrameEntries = 4096;
 // The largest message that either end accepts. A frame may exceed kFullFrameBytes by one request.
 inline constexpr int kMaxMessageBytes = 8 * 1024 * 1024;
+
+// gRPC's keepalive between writers, readers and nodes: a ping when nothing came for so long, and so
+// long for its answer; then the connection is given up. A peer whose machine or network vanished
+// sends nothing that would end it. (The node's server takes any number of pings.)
+inline constexpr int kKeepaliveTimeMs = 3000;
+inline constexpr int kKeepaliveTimeoutMs = 2000;
 // A sender closes a frame that has reached this size: bigger ones only delay their first boxcar.
 inline constexpr size_t kFullFrameBytes = 1024 * 1024;
 

@@ -67,6 +67,11 @@ bool PeerClient::Ask(const AskPeer& ask) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(proto::kMaxMessageBytes);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+    // A peer that vanished without a word is found out, also between two questions.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, proto::kKeepaliveTimeMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, proto::kKeepaliveTimeoutMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     peer.stub = v1::SegmentService::NewStub(
         grpc::CreateCustomChannel(peer.address, grpc::InsecureChannelCredentials(), arguments));
   }
