@@ -133,7 +133,6 @@ class OpeningRun {
   void Fetch(Pg& pg, int target, int source, Lsn tail);
   // Ends the refill of `target`, if there is one, because it brought nothing.
   void FailRefill(Pg& pg, int target);
-  void FailSource(Pg& pg, int source);
   void RefuseRefill(Pg& pg, int member);
   // Starts over if this PG's only sources are gone or give nothing, and the rest can do without.
   bool GiveUpSources(Pg& pg, Lsn tail);

@@ -43,7 +43,6 @@ struct RecordView {
   CommitTime commit_time;  // zero unless is_cpl()
   std::string_view payload;
 
-  bool is_mtr_begin() const { return (flags & RecordFlags::kMtrBegin) != 0; }
   bool is_cpl() const { return (flags & RecordFlags::kCpl) != 0; }
 };
 

@@ -104,10 +104,4 @@ absl::StatusOr<FloorResult> Floor::Run(const FloorLoad& load) {
   return DriveFloor(addresses_, load);
 }
 
-absl::StatusOr<FloorResult> RunFloor(const FloorOptions& options, const FloorLoad& load) {
-  auto floor = Floor::Start(options);
-  if (!floor.ok()) return floor.status();
-  return (*floor)->Run(load);
-}
-
 }  // namespace hexad::floor

@@ -64,7 +64,4 @@ class Floor {
   std::vector<std::string> addresses_;
 };
 
-// Start, one Run, stop.
-absl::StatusOr<FloorResult> RunFloor(const FloorOptions& options, const FloorLoad& load);
-
 }  // namespace hexad::floor
