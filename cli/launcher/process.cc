@@ -107,11 +107,6 @@ std::optional<RunningProcess> Inspect(pid_t pid) {
   process.identity.pid = pid;
   if (!absl::SimpleAtoi(fields[kStartTime], &process.identity.start_ticks)) return std::nullopt;
   process.identity.exe = ReadLink(proc + "/exe");
-  // What Linux appends once the file is gone, as after every new build. It is the same process.
-  constexpr std::string_view kGone = " (deleted)";
-  if (process.identity.exe.ends_with(kGone)) {
-    process.identity.exe.resize(process.identity.exe.size() - kGone.size());
-  }
   process.identity.boot_id = BootId();
   return process;
 }

@@ -20,12 +20,16 @@
 
 namespace hexad::launcher {
 
+// A pid, when it began, and in which boot: no two processes ever share them. The program's path is
+// for people: a new build renames and deletes the file while its process runs on.
 struct ProcessIdentity {
   pid_t pid = 0;
   uint64_t start_ticks = 0;
   std::string exe;      // absolute path
   std::string boot_id;  // of the kernel's boot
-  friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
+  friend bool operator==(const ProcessIdentity& a, const ProcessIdentity& b) {
+    return a.pid == b.pid && a.start_ticks == b.start_ticks && a.boot_id == b.boot_id;
+  }
 };
 
 enum class ProcessState { kDown, kUp, kPaused };

@@ -144,6 +144,19 @@ TEST(ProcessTest, IsKnownByMoreThanItsPid) {
   EXPECT_TRUE(becomes(ProcessState::kDown).ok());
 }
 
+// The linker moves the old program away and deletes it; whoever runs it is still to be found.
+TEST(ProcessTest, OutlivesItsProgramsFile) {
+  const std::string program = testing::TempDir() + "/hexad-rebuilt";
+  fs::copy_file("/bin/sleep", program, fs::copy_options::overwrite_existing);
+  const auto sleeper = Spawn({{program, "100"}, testing::TempDir() + "/hexad-sleeper.log"});
+  ASSERT_TRUE(sleeper.ok()) << sleeper.status();
+  fs::rename(program, program + ".old");
+  EXPECT_EQ(StateOf(*sleeper), ProcessState::kUp);
+  fs::remove(program + ".old");
+  EXPECT_EQ(StateOf(*sleeper), ProcessState::kUp);
+  EXPECT_TRUE(Signal(*sleeper, SIGKILL).ok());
+}
+
 TEST(ProcessTest, AProgramThatIsNotThereIsAnError) {
   const auto none = Spawn({{"/nonexistent/hexad-storage-node"}, testing::TempDir() + "/none.log"});
   EXPECT_FALSE(none.ok());
