@@ -34,18 +34,18 @@ quorum::Refused Busy(const quorum::Envelope& from) {
   return Refusal(from, quorum::RefusalReason::kOverloaded, "too many reads wait; ask again");
 }
 
-// The store lacks space, descriptors or memory, or is being recovered from that: what it holds is as
-// good as before.
+// The store lacks space, descriptors or memory, or is being recovered from that: what it holds is
+// as good as before.
 bool IsPassing(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
 }
 
 // What a plan that failed tells the one who asked: ask another segment, or ask again.
 quorum::Refused CannotServe(const quorum::Envelope& from, const absl::Status& status) {
-  return Refusal(from,
-                 IsPassing(status) ? quorum::RefusalReason::kOverloaded
-                                   : quorum::RefusalReason::kDamaged,
-                 status.ToString());
+  return Refusal(
+      from,
+      IsPassing(status) ? quorum::RefusalReason::kOverloaded : quorum::RefusalReason::kDamaged,
+      status.ToString());
 }
 
 uint64_t ResidentBytes() {
