@@ -72,19 +72,26 @@ class ContenderTest : public EngineTest {
         quorum::Seal{quorum::Envelope{status.manifest.timeline, pg.pg, higher, pg.epoch}});
     ASSERT_EQ(promised.from.epoch, higher) << "node " << node;
   }
+
+  // A volume with "before" in page 0; node 6 is down, 1 and 2 have promised a contender that is
+  // gone. Null if that failed.
+  std::shared_ptr<Volume> WrittenThenHalfPromised() {
+    Create();
+    OpenOptions patient;
+    patient.commit_timeout = Duration::Seconds(60);
+    auto volume = OpenVolume(*cluster_, patient);
+    if (volume == nullptr || !Put(*volume, 0, "before").ok()) return nullptr;
+    nodes_.Stop(6);
+    Promise(*volume, 1);
+    Promise(*volume, 2);
+    return HasFatalFailure() ? nullptr : volume;
+  }
 };
 
 TEST_F(ContenderTest, ThatDiedHalfWayDoesNotStopFiveNodesOfSix) {
-  Create();
-  OpenOptions patient;
-  patient.commit_timeout = Duration::Seconds(60);
-  auto volume = OpenVolume(*cluster_, patient);
+  const auto volume = WrittenThenHalfPromised();
   ASSERT_NE(volume, nullptr);
-  ASSERT_TRUE(Put(*volume, 0, "before").ok());
   const EpochId first = volume->Status().epoch;
-  nodes_.Stop(6);
-  Promise(*volume, 1);
-  Promise(*volume, 2);
   // Three of six still accept: this one cannot get its quorum under this epoch.
   const auto held = Put(*volume, 1, "held");
   EXPECT_TRUE(held.ok() || UserErrorOf(held.status()) == UserError::kCommitUnknown)
@@ -100,16 +107,9 @@ TEST_F(ContenderTest, ThatDiedHalfWayDoesNotStopFiveNodesOfSix) {
 
 // Only nodes 3 to 5 take the second record, and the next epoch opens without them.
 TEST_F(ContenderTest, MayCostWhatWasNotDurableAndNothingElse) {
-  Create();
-  OpenOptions patient;
-  patient.commit_timeout = Duration::Seconds(60);
-  auto volume = OpenVolume(*cluster_, patient);
+  const auto volume = WrittenThenHalfPromised();
   ASSERT_NE(volume, nullptr);
-  ASSERT_TRUE(Put(*volume, 0, "before").ok());
   const EpochId first = volume->Status().epoch;
-  nodes_.Stop(6);
-  Promise(*volume, 1);
-  Promise(*volume, 2);
   Mtr mtr = volume->BeginMtr();
   ASSERT_TRUE(mtr.Write(PageNo(0), 0, "doomed").ok());
   const auto doomed = volume->Commit(std::move(mtr));
