@@ -11,7 +11,7 @@
 #include "proto/node_codec.h"
 #include "quorum/base/check.h"
 #include "spdlog/spdlog.h"
-#include "storage-node/host/plan_runner.h"
+#include "storage-node/io/plan_runner.h"
 #include "storage-node/host/running_node.h"
 
 namespace hexad::storage_node {

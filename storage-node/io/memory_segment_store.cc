@@ -239,6 +239,27 @@ bool MemorySegmentStore::CorruptVersion(PgId pg, PageNo page, TimelineId timelin
                 [](Version& version) { version.damaged = true; });
 }
 
+bool MemorySegmentStore::MisplaceBoxcar(const LogPlace& from, const LogPlace& over) {
+  BytesRef bytes;
+  const auto copy = [&](Boxcar& boxcar) { bytes = boxcar.bytes; };
+  if (!Damage(&Contents::log, from, copy)) return false;
+  return Damage(&Contents::log, over, [&](Boxcar& boxcar) { boxcar.bytes = bytes; });
+}
+
+std::vector<LogPlace> MemorySegmentStore::LogPlaces() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<LogPlace> places;
+  for (const auto& [place, boxcar] : on_disk_.log) places.push_back(place);
+  return places;
+}
+
+std::vector<VersionPlace> MemorySegmentStore::VersionPlaces() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<VersionPlace> places;
+  for (const auto& [place, version] : on_disk_.versions) places.push_back(place);
+  return places;
+}
+
 bool MemorySegmentStore::CorruptMeta(const std::string& key) {
   return Damage(&Contents::meta, key, [](Meta& meta) { meta.damaged = true; });
 }

@@ -80,6 +80,12 @@ class MemorySegmentStore : public SegmentStore {
   // The version, or the meta entry, fails its checksum from now on. False if there is none.
   bool CorruptVersion(PgId pg, PageNo page, TimelineId timeline, Lsn lsn);
   bool CorruptMeta(const std::string& key);
+  // The bytes of one boxcar lie under the key of another (a misdirected write): both checksums hold,
+  // one place is wrong. False if either is not there.
+  bool MisplaceBoxcar(const LogPlace& from, const LogPlace& over);
+  // What there is on the disk to be damaged.
+  std::vector<LogPlace> LogPlaces() const;
+  std::vector<VersionPlace> VersionPlaces() const;
 
  private:
   struct Boxcar {

@@ -1,4 +1,4 @@
-#include "storage-node/host/plan_runner.h"
+#include "storage-node/io/plan_runner.h"
 
 #include <algorithm>
 #include <utility>
@@ -94,7 +94,8 @@ absl::StatusOr<LogRun> RunLog(const SegmentStore& store, const LogPlan& plan) {
   return LogRunner(store, plan).Run();
 }
 
-absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan) {
+absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan,
+                                        size_t write_bytes) {
   CoalesceRun run;
   uint64_t gathered = 0;
   StoreBatch batch = plan.start;
@@ -113,7 +114,7 @@ absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan&
       run.damage = std::move(status);
     }
     gathered += BytesOf(batch, from);
-    if (gathered < kCoalesceWriteBytes) continue;
+    if (gathered < write_bytes) continue;
     if (auto status = write(); !status.ok()) return status;
   }
   batch.ops.insert(batch.ops.end(), plan.finish.ops.begin(), plan.finish.ops.end());

@@ -22,8 +22,8 @@ struct LogRun {
 };
 absl::StatusOr<LogRun> RunLog(const SegmentStore& store, const LogPlan& plan);
 
-// Moves the plan's records into the page store, page by page, in ordered writes of
-// kCoalesceWriteBytes or so; the plan's `start` comes first, its `finish` last. Whatever error
+// Moves the plan's records into the page store, page by page, in ordered writes of `write_bytes` or
+// so; the plan's `start` comes first, its `finish` last. Whatever error
 // comes, the hot log is still there, and the plan may be carried out again.
 struct CoalesceRun {
   uint64_t bytes = 0;     // of versions written
@@ -31,6 +31,7 @@ struct CoalesceRun {
   absl::Status damage;    // what is wrong with the last of them
 };
 inline constexpr size_t kCoalesceWriteBytes = 256 * 1024;
-absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan);
+absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan,
+                                        size_t write_bytes = kCoalesceWriteBytes);
 
 }  // namespace hexad::storage_node

@@ -1,0 +1,49 @@
+#include "tests/sim/checkers/durability.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace hexad::sim {
+
+using Fate = ReferenceVolume::Fate;
+
+void DurabilityChecker::See(const Event& event) {
+  if (const auto* opened = std::get_if<EpochOpened>(&event)) OnOpened(*opened);
+  if (const auto* acked = std::get_if<MtrAcked>(&event)) OnAcked(*acked);
+  reference_.See(event);
+}
+
+void DurabilityChecker::OnOpened(const EpochOpened& opened) {
+  const quorum::Path& path = opened.start->pg_paths.front().path;
+  const EpochId epoch = opened.start->epoch;
+  // An opening that learns of its fourth answer after a higher one has opened is fenced already.
+  if (epoch < newest_) return;
+  newest_ = epoch;
+  for (const auto& [commit, mtr] : reference_.mtrs()) {
+    const bool visible = path.Visible(path.timeline(), commit);
+    if (mtr.fate == Fate::kDurable && mtr.epoch < epoch) {
+      Expect(visible, "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
+             mtr.acked ? " was acknowledged" : " was found by an opening",
+             " and is not in the history of epoch ", epoch.number, ": ", path.Describe());
+    }
+    if (mtr.fate == Fate::kAnnulled) {
+      Expect(!visible, "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
+             " was cut off and is back in the history of epoch ", epoch.number, ": ",
+             path.Describe());
+    }
+    // All or nothing: the fork does not lie inside an MTR.
+    Expect(visible == path.Visible(path.timeline(), mtr.first), "the MTR [", mtr.first.value(), ",",
+           commit.value(), "] is cut in two by ", path.Describe());
+  }
+}
+
+void DurabilityChecker::OnAcked(const MtrAcked& acked) {
+  const auto mtr = reference_.mtrs().find(acked.commit);
+  if (mtr == reference_.mtrs().end()) {
+    return Fail(absl::StrCat("LSN ", acked.commit.value(), " was acknowledged and never issued"));
+  }
+  Expect(mtr->second.fate != Fate::kAnnulled, "the MTR at ", acked.commit.value(),
+         " was acknowledged in epoch ", acked.epoch.number, " after epoch ", newest_.number,
+         " had cut it off");
+}
+
+}  // namespace hexad::sim

@@ -1,0 +1,131 @@
+// What happens in a simulated world, as its checkers see it: facts, told once, when they become
+// true. Pointers are valid only while the event is being told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "quorum/base/bytes.h"
+#include "quorum/base/instant.h"
+#include "quorum/messages.h"
+#include "quorum/volume_writer.h"
+#include "storage-node/core/store_batch.h"
+
+namespace hexad::sim {
+
+// A storage node, by its place in the roster.
+using NodeIndex = size_t;
+// One compute process from its start to its end; never reused.
+using ProcessId = uint64_t;
+
+// What an MTR does to one page, as the one who made it knows it.
+struct PageWrite {
+  PageNo page;  // of a truncate: the first page that reads as zeros
+  quorum::RecordKind kind = quorum::RecordKind::kDelta;
+  uint32_t offset = 0;
+  std::string bytes;
+};
+
+// A writer gave an MTR its LSNs [first, commit]. From now on its outcome is unknown.
+struct MtrIssued {
+  ProcessId writer = 0;
+  EpochId epoch;
+  Lsn first;
+  Lsn commit;
+  const std::vector<PageWrite>* writes = nullptr;
+};
+
+// Its writer told a client that it is durable.
+struct MtrAcked {
+  ProcessId writer = 0;
+  EpochId epoch;
+  Lsn commit;
+};
+
+// Its writer told a client COMMIT_UNKNOWN or FENCED: all or nothing of it may be in the history.
+struct MtrUnknown {
+  ProcessId writer = 0;
+  Lsn commit;
+};
+
+struct VdlMoved {
+  ProcessId writer = 0;
+  EpochId epoch;
+  Lsn vdl;
+};
+
+// An opening ended: this process is the volume's writer.
+struct EpochOpened {
+  ProcessId writer = 0;
+  const quorum::WriterStart* start = nullptr;
+};
+
+// A process may read at `read_point` from now on, under `epoch`. `snapshot`: it opened read-only.
+struct ReadPointOffered {
+  ProcessId reader = 0;
+  EpochId epoch;
+  Lsn read_point;
+  bool snapshot = false;
+};
+
+// An opening gave up. INTERNAL and DATA_LOSS are no outcome of tolerated faults.
+struct OpeningGivenUp {
+  ProcessId writer = 0;
+  absl::Status why;
+};
+
+struct WriterFenced {
+  ProcessId writer = 0;
+  EpochId epoch;
+};
+
+// A segment gave this page, and its reader believed it.
+struct PageAnswered {
+  ProcessId reader = 0;
+  NodeIndex node = 0;
+  PageNo page;
+  Lsn read_point;
+  Lsn page_lsn;
+  std::string_view bytes;
+};
+
+// A writer's stream carries this answer away.
+struct SegmentReplied {
+  NodeIndex node = 0;
+  const quorum::SegmentAnswer* answer = nullptr;
+};
+
+// The node's disk holds this batch, fsynced.
+struct BatchPersisted {
+  NodeIndex node = 0;
+  const storage_node::StoreBatch* batch = nullptr;
+};
+
+struct NodeStarted {
+  NodeIndex node = 0;
+};
+
+struct NodeStopped {
+  NodeIndex node = 0;
+};
+
+// Something that was durable on this node may be gone or wrong from now on.
+struct DiskHarmed {
+  NodeIndex node = 0;
+};
+
+// Faults have stopped; `everywhere`: for all nodes, otherwise for a core of them.
+struct Healed {
+  bool everywhere = false;
+};
+
+using Event =
+    std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
+                 OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted, NodeStarted,
+                 NodeStopped, DiskHarmed, Healed>;
+
+}  // namespace hexad::sim

@@ -1,0 +1,187 @@
+// The clients of a simulated compute process: each makes an MTR, waits for its outcome, thinks, and
+// makes the next one.
+#include <algorithm>
+#include <utility>
+
+#include "compute/core/mtr.h"
+#include "quorum/base/check.h"
+#include "tests/sim/sim_compute.h"
+
+namespace hexad::sim {
+
+using compute::CommitQueue;
+using quorum::MtrBlocked;
+using quorum::RecordKind;
+
+void SimCompute::StartClients() {
+  if (mode_ == backtrack::OpenMode::kSnapshot) return;
+  clients_.resize(static_cast<size_t>(options_.load.clients));
+  for (size_t client = 0; client < clients_.size(); ++client) Think(client);
+}
+
+void SimCompute::Think(size_t client) {
+  const auto mean = static_cast<uint64_t>(options_.load.think.nanos());
+  const auto pause = static_cast<int64_t>(mean == 0 ? 0 : prng_.Below(2 * mean));
+  process_.After(Duration::Nanos(pause), [this, client] { Begin(client); });
+}
+
+void SimCompute::Begin(size_t client) {
+  if (quiet_) return Think(client);
+  clients_[client].writes = MakeMtr();
+  clients_[client].in_hand = true;
+  ++in_hand_;
+  Try(client);
+}
+
+// Mostly a few small ranges on a few pages, some of them hot; now and then whole pages, the end of
+// the volume cut off, or an MTR of many pages.
+std::vector<PageWrite> SimCompute::MakeMtr() {
+  const LoadOptions& load = options_.load;
+  const auto draw_page = [&] {
+    const uint32_t span = prng_.OneIn(2) ? std::max<uint32_t>(load.pages / 4, 1) : load.pages;
+    return PageNo(static_cast<uint32_t>(prng_.Below(span)));
+  };
+  std::vector<PageWrite> writes;
+  if (prng_.Below(1000) < load.truncates_per_mille) {
+    writes.push_back({draw_page(), RecordKind::kTruncate, 0, ""});
+    return writes;
+  }
+  const uint64_t count = 1 + prng_.Below(prng_.OneIn(4) ? load.largest_mtr : 2);
+  for (uint64_t i = 0; i < count; ++i) {
+    PageWrite write;
+    write.page = draw_page();
+    const uint32_t page_size = options_.named.page_size;
+    const bool image = prng_.Below(1000) < load.images_per_mille;
+    const size_t length = image ? page_size : 1 + prng_.Below(prng_.OneIn(8) ? 900 : 60);
+    write.kind = image ? RecordKind::kPageImage : RecordKind::kDelta;
+    write.offset = image ? 0 : static_cast<uint32_t>(prng_.Below(page_size - length));
+    write.bytes.resize(length);
+    const uint64_t pattern = prng_.Next();
+    for (size_t at = 0; at < length; ++at) {
+      write.bytes[at] = static_cast<char>(pattern >> (8 * (at % 8))) ^ static_cast<char>(at / 8);
+    }
+    writes.push_back(std::move(write));
+  }
+  return writes;
+}
+
+// ---- commits ------------------------------------------------------------------------------------
+
+bool SimCompute::MayCommit(const Client& client) {
+  if (phase_ != Phase::kWriting || cache_->crowded()) return false;
+  uint64_t last = 0;
+  for (const PageWrite& write : client.writes) {
+    if (write.kind == RecordKind::kTruncate) continue;
+    last = std::max<uint64_t>(last, write.page.value());
+  }
+  const size_t pgs = manifest_.PgIndexOf(PageNo(static_cast<uint32_t>(last))) + 1;
+  if (pgs > manifest_.pgs.size()) {
+    Grow(pgs);
+    return false;
+  }
+  bool cached = true;
+  for (const PageWrite& write : client.writes) {
+    if (write.kind == RecordKind::kTruncate || cache_->Find(write.page) != nullptr) continue;
+    Fetch(write.page);
+    cached = cached && cache_->Contains(write.page);
+  }
+  return cached;
+}
+
+void SimCompute::Try(size_t client) {
+  if (MayCommit(clients_[client]) && Submit(client)) return;
+  blocked_.push_back(client);
+}
+
+// Each of them once: what blocks again waits for the next change.
+void SimCompute::TryBlocked() {
+  if (trying_ || phase_ != Phase::kWriting) return;
+  trying_ = true;
+  for (size_t left = blocked_.size(); left > 0 && !blocked_.empty(); --left) {
+    const size_t client = blocked_.front();
+    blocked_.pop_front();
+    Try(client);
+  }
+  trying_ = false;
+}
+
+// False if the writer holds it back.
+bool SimCompute::Submit(size_t client) {
+  compute::Mtr mtr(options_.named.page_size);
+  for (const PageWrite& write : clients_[client].writes) {
+    if (write.kind == RecordKind::kTruncate) {
+      mtr.Truncate(write.page);
+    } else if (write.kind == RecordKind::kPageImage) {
+      INVARIANT(mtr.WriteImage(write.page, write.bytes).ok());
+    } else {
+      INVARIANT(mtr.Write(write.page, write.offset, write.bytes).ok());
+    }
+  }
+  const auto changes = redo_->Generate(mtr, *cache_, manifest_.pgs.size());
+  issued_.reset();
+  refused_.reset();
+  const CommitTime time(static_cast<int64_t>(process_.now().nanos() / 1000));
+  const uint64_t tag = ++tag_;
+  // The MTR is the world's from here on, before any segment can have heard of it.
+  submitting_ = client;
+  Feed(quorum::WriterInput(quorum::SubmitMtr{tag, changes, time}));
+  if (refused_.has_value()) {
+    if (refused_->why == MtrBlocked::Why::kNeedsGrowth) Grow(refused_->pgs_needed);
+    return false;
+  }
+  INVARIANT(issued_.has_value());
+  quorum::RecordView record;
+  record.lsn = issued_->first_lsn;
+  for (const quorum::PageChange& change : changes) {
+    record.page = change.page;
+    record.kind = change.kind;
+    record.payload = change.payload;
+    cache_->Apply(record);
+    record.lsn = record.lsn.Next();
+  }
+  const Lsn commit = issued_->commit_lsn;
+  const Instant now = process_.now();
+  commits_.Wait(commit, now, now + options_.load.commit_timeout,
+                [this, client, commit](const absl::Status& status) {
+                  Finished(client, commit, status.ok());
+                });
+  ArmTick();
+  return true;
+}
+
+void SimCompute::On(const quorum::MtrIssued& issued) {
+  issued_ = issued;
+  tell_(MtrIssued{id_, epoch_, issued.first_lsn, issued.commit_lsn,
+                  &clients_[submitting_].writes});
+}
+
+void SimCompute::Finish(std::vector<CommitQueue::Waiter> waiters, bool durable) {
+  const absl::Status status = durable ? absl::OkStatus() : absl::UnknownError("COMMIT_UNKNOWN");
+  for (const CommitQueue::Waiter& waiter : waiters) waiter.done(status);
+}
+
+void SimCompute::Finished(size_t client, Lsn commit, bool durable) {
+  if (durable) {
+    tell_(MtrAcked{id_, epoch_, commit});
+  } else {
+    tell_(MtrUnknown{id_, commit});
+  }
+  clients_[client].in_hand = false;
+  --in_hand_;
+  Think(client);
+}
+
+void SimCompute::Grow(size_t pgs) {
+  if (growing_ || manifest_.pgs.size() >= pgs || writer_ == nullptr) return;
+  quorum::Membership membership;
+  membership.pg = quorum::MakePgId(options_.named.timeline,
+                                   static_cast<uint32_t>(manifest_.pgs.size()));
+  membership.write = options_.named.pgs.front().write;
+  auto members = quorum::PlaceSegments(membership.pg.value(), options_.roster, 6);
+  INVARIANT(members.ok());
+  membership.members = *std::move(members);
+  growing_ = true;
+  Feed(quorum::WriterInput(quorum::Grow{std::move(membership)}));
+}
+
+}  // namespace hexad::sim

@@ -1,0 +1,383 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "quorum/base/check.h"
+#include "tests/sim/injector.h"
+
+namespace hexad::sim {
+
+using backtrack::OpenMode;
+
+namespace {
+
+constexpr Duration kLookEvery = Duration::Millis(250);
+constexpr Duration kSuperviseEvery = Duration::Millis(300);
+// More tasks than this at one instant of virtual time: something does not move.
+constexpr uint64_t kStandstillTasks = 200'000;
+
+}  // namespace
+
+std::string_view NameOf(FailureClass failure) {
+  switch (failure) {
+    case FailureClass::kNone:
+      return "ok";
+    case FailureClass::kSafety:
+      return "safety";
+    case FailureClass::kLiveness:
+      return "liveness";
+    case FailureClass::kConvergence:
+      return "convergence";
+    case FailureClass::kStandstill:
+      return "standstill";
+  }
+  return "?";
+}
+
+// ---- the cluster --------------------------------------------------------------------------------
+
+World::World(SimOptions options, Checkers checkers, Narrate narrate)
+    : options_(std::move(options)),
+      checkers_(std::move(checkers)),
+      narrate_(std::move(narrate)),
+      prng_(options_.seed) {
+  MakeCluster();
+}
+
+World::~World() = default;
+
+void World::MakeCluster() {
+  std::vector<storage_node::NodeOptions> nodes;
+  for (size_t i = 0; i < options_.nodes; ++i) {
+    storage_node::NodeOptions node;
+    node.node = NodeId(absl::StrCat("n", i + 1));
+    node.az = AzId(std::string(1, static_cast<char>('a' + AzOf(i))));
+    node.incarnation = Incarnation(100 + i);
+    node.seed = prng_.Next();
+    node.coalesce_at_bytes = options_.coalesce_at_bytes;
+    node.hot_log_limit_bytes = options_.hot_log_limit_bytes;
+    node.gossip_every = options_.gossip_every;
+    roster_.push_back({node.node, node.az, node.incarnation});
+    nodes.push_back(std::move(node));
+  }
+  const auto tell = [this](const Event& event) { Tell(event); };
+  fabric_ = std::make_unique<Fabric>(scheduler_, std::move(nodes), kComputes, options_.fabric, tell);
+  for (Endpoint a = 0; a < fabric_->network().endpoints(); ++a) {
+    for (Endpoint b = 0; b < fabric_->network().endpoints(); ++b) {
+      fabric_->network().link(a, b) = options_.link;
+    }
+  }
+  for (NodeIndex node = 0; node < options_.nodes; ++node) {
+    fabric_->node(node).speed() = options_.disk;
+  }
+  named_.timeline = TimelineId(0xA11CE);
+  named_.name = "main";
+  named_.page_size = 4096;
+  named_.pages_per_pg = options_.pages_per_pg;
+  quorum::Membership first;
+  first.pg = quorum::MakePgId(named_.timeline, 0);
+  auto members = quorum::PlaceSegments(first.pg.value(), roster_, 6);
+  INVARIANT(members.ok());
+  first.members = *std::move(members);
+  named_.pgs.push_back(std::move(first));
+  for (size_t slot = 0; slot < kComputes; ++slot) {
+    ComputeOptions compute;
+    compute.named = named_;
+    compute.roster = roster_;
+    compute.writer = options_.writer;
+    compute.load = options_.load;
+    compute.cache_bytes = options_.cache_pages * named_.page_size;
+    compute.lal = options_.lal;
+    computes_.push_back(std::make_unique<SimCompute>(*fabric_, fabric_->EndpointOf(slot), compute,
+                                                     tell, prng_.Next()));
+  }
+}
+
+// What `hexad up` and `hexad volume create` do, with everybody there.
+void World::Form() {
+  for (NodeIndex node = 0; node < options_.nodes; ++node) {
+    INVARIANT(fabric_->StartNode(node));
+    fabric_->node(node).Give(
+        storage_node::FormAsked{storage_node::CallId(0), ClusterId(7), roster_});
+  }
+  RunUntil(scheduler_.now() + Duration::Millis(60));
+  const quorum::Membership& first = named_.pgs.front();
+  quorum::CreateSegment create;
+  create.to = {named_.timeline, first.pg, EpochId::Root(), first.epoch};
+  create.membership = first;
+  create.page_size = named_.page_size;
+  create.page_count = named_.pages_per_pg;
+  for (NodeIndex node = 0; node < options_.nodes; ++node) {
+    if (!first.IndexOf(node_id(node)).has_value()) continue;
+    fabric_->node(node).Give(
+        storage_node::RequestReceived{storage_node::ConnId(0), create});
+  }
+  RunUntil(scheduler_.now() + Duration::Millis(60));
+}
+
+// ---- what the faults do to it -------------------------------------------------------------------
+
+void World::StopNode(NodeIndex node, bool power) {
+  fabric_->StopNode(node, power);
+}
+
+void World::ReleaseNode(NodeIndex node) {
+  INVARIANT(held_[node] > 0);
+  if (--held_[node] > 0 || core(node) != nullptr) return;
+  if (fabric_->StartNode(node)) ++verdict_.restarts;
+}
+
+void World::Harm(NodeIndex node) { Tell(DiskHarmed{node}); }
+
+void World::WipeNode(NodeIndex node) {
+  fabric_->node(node).Wipe(Incarnation(next_incarnation_++));
+}
+
+void World::StartCompute(size_t slot, OpenMode mode) {
+  Say(absl::StrCat("compute", slot + 1, " starts, process ", next_process_));
+  computes_[slot]->Start(next_process_++, mode);
+}
+
+// Somebody always tries to have a writer: who was fenced or died is followed by another process.
+void World::Supervise() {
+  if (!supervised_) return;
+  scheduler_.After(kSuperviseEvery, [this] { Supervise(); });
+  size_t tries = 0;
+  for (size_t slot = 0; slot < kComputes; ++slot) {
+    SimCompute& compute = *computes_[slot];
+    if (compute.phase() == SimCompute::Phase::kFenced && !compute.process().paused()) {
+      compute.Stop();
+    }
+    const bool down = compute.phase() == SimCompute::Phase::kDown;
+    if (slot == kWriters) {
+      if (down) StartCompute(slot, OpenMode::kSnapshot);
+    } else if (!down) {
+      ++tries;
+    }
+  }
+  if (tries > 0 || prng_.OneIn(3)) return;
+  StartCompute(prng_.Below(kWriters), prng_.OneIn(2) ? OpenMode::kOperator : OpenMode::kAutomatic);
+}
+
+// ---- events -------------------------------------------------------------------------------------
+
+void World::Fail(FailureClass failure, std::string message) {
+  if (failed()) return;
+  verdict_.failure = failure;
+  verdict_.message = std::move(message);
+  verdict_.at = scheduler_.now();
+  Say(absl::StrCat("FAILED ", std::string(NameOf(failure)), ": ", verdict_.message));
+}
+
+void World::Tell(const Event& event) {
+  ++verdict_.events;
+  scheduler_.Trace(event.index());
+  if (const auto* harm = std::get_if<DiskHarmed>(&event)) harmed_.insert(harm->node);
+  for (const auto& checker : checkers_) {
+    checker->See(event);
+    if (checker->failure().has_value()) {
+      Fail(FailureClass::kSafety, absl::StrCat(checker->name(), ": ", *checker->failure()));
+    }
+  }
+  if (const auto* moved = std::get_if<VdlMoved>(&event)) {
+    scheduler_.Trace(moved->vdl.value());
+  } else if (const auto* opened = std::get_if<EpochOpened>(&event)) {
+    ++verdict_.openings;
+    Say(absl::StrCat("process ", opened->writer, " has epoch ", opened->start->epoch.number,
+                     " from VDL ", opened->start->vdl.value()));
+  } else if (const auto* fenced = std::get_if<WriterFenced>(&event)) {
+    ++verdict_.fenced;
+    Say(absl::StrCat("process ", fenced->writer, " is fenced, epoch ", fenced->epoch.number));
+  } else if (const auto* stopped = std::get_if<NodeStopped>(&event)) {
+    Say(absl::StrCat("n", stopped->node + 1, " stops"));
+  } else if (const auto* started = std::get_if<NodeStarted>(&event)) {
+    Say(absl::StrCat("n", started->node + 1, " starts"));
+  } else if (const auto* gave_up = std::get_if<OpeningGivenUp>(&event)) {
+    Say(absl::StrCat("process ", gave_up->writer, " gives up: ", gave_up->why.ToString()));
+  }
+  verdict_.mtrs_acked += std::holds_alternative<MtrAcked>(event) ? 1 : 0;
+  verdict_.mtrs_unknown += std::holds_alternative<MtrUnknown>(event) ? 1 : 0;
+  verdict_.pages_read += std::holds_alternative<PageAnswered>(event) ? 1 : 0;
+}
+
+void World::LookAround() {
+  scheduler_.After(kLookEvery, [this] { LookAround(); });
+  for (const auto& checker : checkers_) {
+    checker->Look(*this);
+    if (checker->failure().has_value()) {
+      Fail(FailureClass::kSafety, absl::StrCat(checker->name(), ": ", *checker->failure()));
+    }
+  }
+}
+
+// ---- the phases ---------------------------------------------------------------------------------
+
+bool World::RunUntil(Instant end) {
+  Instant at = scheduler_.now();
+  uint64_t tasks_at = scheduler_.tasks_run();
+  while (!failed() && scheduler_.RunNext(end)) {
+    if (scheduler_.now() > at) {
+      at = scheduler_.now();
+      tasks_at = scheduler_.tasks_run();
+    } else if (scheduler_.tasks_run() - tasks_at > kStandstillTasks) {
+      Fail(FailureClass::kStandstill, absl::StrCat("time stands still; ", Picture()));
+    }
+  }
+  return !failed();
+}
+
+template <class Done>
+bool World::RunUntilDone(Duration bound, Done done) {
+  const Instant end = scheduler_.now() + bound;
+  while (scheduler_.now() < end && RunUntil(std::min(end, scheduler_.now() + Duration::Millis(20)))) {
+    if (done()) return true;
+  }
+  return false;
+}
+
+Verdict World::Run(const FaultPlan& plan) {
+  Form();
+  Injector injector(*this);
+  injector.Schedule(plan);
+  LookAround();
+  Supervise();
+  RunUntil(Instant() + options_.safety);
+
+  // Who is broken may stay so, as long as every PG keeps four healthy members.
+  std::vector<NodeIndex> broken(harmed_.begin(), harmed_.end());
+  for (NodeIndex node = 0; node < options_.nodes && broken.size() < 2; ++node) {
+    const bool down = core(node) == nullptr || fabric_->node(node).process().paused();
+    if (down && !harmed_.contains(node)) broken.push_back(node);
+  }
+  Say("LIVENESS: a core is healed");
+  injector.Heal(broken);
+  Tell(Healed{false});
+  CheckLiveness();
+
+  Say("CONVERGENCE: everything is healed");
+  injector.Heal({});
+  Tell(Healed{true});
+  CheckConvergence();
+  LookAround();
+  verdict_.trace = scheduler_.trace();
+  if (!failed()) verdict_.at = scheduler_.now();
+  return verdict_;
+}
+
+void World::CheckLiveness() {
+  if (failed()) return;
+  supervised_ = false;
+  for (size_t slot = 0; slot < kWriters; ++slot) {
+    if (!computes_[slot]->process().paused()) computes_[slot]->Stop();
+  }
+  const size_t slot = computes_[0]->process().paused() ? 1 : 0;
+  if (computes_[slot]->process().paused()) computes_[slot]->Stop();
+  StartCompute(slot, OpenMode::kOperator);
+  const uint64_t before = verdict_.mtrs_acked;
+  const bool works = RunUntilDone(kLivenessBound, [&] {
+    if (computes_[slot]->phase() == SimCompute::Phase::kFenced) {
+      computes_[slot]->Stop();  // by a zombie's last message: its operator starts it again
+      StartCompute(slot, OpenMode::kOperator);
+    }
+    return verdict_.mtrs_acked > before + 3;
+  });
+  if (!works) {
+    Fail(FailureClass::kLiveness, absl::StrCat("nobody could write within ",
+                                               kLivenessBound.millis(), " ms; ", Picture()));
+  }
+}
+
+void World::CheckConvergence() {
+  if (failed()) return;
+  std::string differs;
+  const bool agree = RunUntilDone(kConvergenceBound, [&] {
+    size_t writing = kWriters;
+    for (size_t slot = 0; slot < kWriters; ++slot) {
+      SimCompute& compute = *computes_[slot];
+      if (compute.phase() == SimCompute::Phase::kFenced) compute.Stop();
+      if (compute.phase() == SimCompute::Phase::kWriting) writing = slot;
+      compute.Quiesce();
+    }
+    if (writing == kWriters) {
+      const bool tries = std::any_of(
+          computes_.begin(), computes_.begin() + kWriters,
+          [](const auto& compute) { return compute->phase() != SimCompute::Phase::kDown; });
+      if (!tries) StartCompute(0, OpenMode::kOperator);
+    }
+    differs = WhatDiffers();
+    return differs.empty();
+  });
+  if (!agree) {
+    Fail(FailureClass::kConvergence, absl::StrCat("after ", kConvergenceBound.millis(),
+                                                  " ms: ", differs, "; ", Picture()));
+  }
+}
+
+// Why the segments do not agree yet; empty if they do.
+std::string World::WhatDiffers() const {
+  const SimCompute* leader = nullptr;
+  for (size_t slot = 0; slot < kWriters; ++slot) {
+    if (computes_[slot]->phase() != SimCompute::Phase::kWriting) continue;
+    if (leader != nullptr) return "two processes write";
+    leader = computes_[slot].get();
+  }
+  if (leader == nullptr) return "nobody writes";
+  if (!leader->idle() || leader->vdl() != leader->writer()->last_issued()) return "MTRs wait";
+  for (const quorum::PgDescription& pg : leader->writer()->Describe()) {
+    for (const auto& member : pg.members) {
+      const NodeIndex node = [&] {
+        for (NodeIndex i = 0; i < options_.nodes; ++i) {
+          if (node_id(i) == member.node) return i;
+        }
+        return options_.nodes;
+      }();
+      if (harmed(node)) continue;
+      if (!member.begun || member.scl != pg.last_lsn) {
+        return absl::StrCat(member.node.value(), " has SCL ", member.scl.value(), " of PG ",
+                            pg.pg.value() % 1000, ", which ends at ", pg.last_lsn.value(),
+                            member.trouble.empty() ? "" : ": ", member.trouble);
+      }
+    }
+  }
+  return "";
+}
+
+// ---- pictures -----------------------------------------------------------------------------------
+
+std::string World::Picture() const {
+  std::string text;
+  for (NodeIndex n = 0; n < options_.nodes; ++n) {
+    SimNode& node = fabric_->node(n);
+    absl::StrAppend(&text, n == 0 ? "" : "  ");
+    if (node.core() == nullptr) {
+      absl::StrAppend(&text, harmed(n) ? "harmed" : "down");
+      continue;
+    }
+    const auto segments = node.core()->Describe(node.process().now());
+    absl::StrAppend(&text, node.process().paused() ? "paused " : "",
+                    harmed(n) ? "harmed " : "");
+    if (segments.empty()) {
+      absl::StrAppend(&text, "empty");
+    } else {
+      absl::StrAppend(&text, "e", segments.front().begun.number, "/",
+                      segments.front().promised.number, " ", segments.front().scl.value());
+    }
+  }
+  for (size_t slot = 0; slot < kWriters; ++slot) {
+    if (computes_[slot]->phase() == SimCompute::Phase::kDown) continue;
+    absl::StrAppend(&text, " | ", computes_[slot]->Describe());
+  }
+  return text;
+}
+
+void World::Say(const std::string& what) {
+  if (narrate_ == nullptr) return;
+  const int64_t micros = scheduler_.now().nanos() / 1000;
+  narrate_(absl::StrFormat("%4d.%06d  %-70s %s", micros / 1'000'000, micros % 1'000'000, what,
+                           Picture()));
+}
+
+}  // namespace hexad::sim
