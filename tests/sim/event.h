@@ -123,9 +123,8 @@ struct Healed {
   bool everywhere = false;
 };
 
-using Event =
-    std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
-                 OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted, NodeStarted,
-                 NodeStopped, DiskHarmed, Healed>;
+using Event = std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
+                           OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied,
+                           BatchPersisted, NodeStarted, NodeStopped, DiskHarmed, Healed>;
 
 }  // namespace hexad::sim

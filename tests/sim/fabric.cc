@@ -88,9 +88,8 @@ void Fabric::TryDial(Endpoint from, NodeIndex to) {
   network_.Send(from, to, [this, from, to, calls] {
     if (nodes_[to]->core() == nullptr || nodes_[to]->process().paused()) return;
     const Incarnation incarnation = nodes_[to]->options().incarnation;
-    network_.Send(to, from, [this, from, to, calls, incarnation] {
-      Answered(from, to, calls, incarnation);
-    });
+    network_.Send(to, from,
+                  [this, from, to, calls, incarnation] { Answered(from, to, calls, incarnation); });
   });
   const Duration again = kDialAgain + Duration::Millis(static_cast<int64_t>(prng_.Below(100)));
   owner.process->After(again, [this, from, to] { TryDial(from, to); });
@@ -105,8 +104,8 @@ void Fabric::Answered(Endpoint from, NodeIndex to, uint64_t calls, Incarnation i
     // It may have ended, or come back with another disk, while the answer was under way.
     if (nodes_[to]->core() == nullptr || nodes_[to]->options().incarnation != incarnation) return;
     const ConnId conn(next_conn_++);
-    streams_[conn] = Stream{conn, from, to, network_.OpenLane(from, to),
-                            network_.OpenLane(to, from), Instant::Never()};
+    streams_[conn] = Stream{
+        conn, from, to, network_.OpenLane(from, to), network_.OpenLane(to, from), Instant::Never()};
     WatchKeepalive(conn);
     owner.streams->OnUp(to, incarnation);
   });
@@ -133,8 +132,9 @@ void Fabric::Ended(std::map<ConnId, Stream>::iterator at) {
   if (prng_.OneIn(2)) stream.up->closed = true;
   SimNode& node = *nodes_[stream.to];
   if (node.core() != nullptr) {
-    node.process().After(Duration::Millis(1),
-                         [&node, conn = stream.conn] { node.Give(storage_node::StreamClosed{conn}); });
+    node.process().After(Duration::Millis(1), [&node, conn = stream.conn] {
+      node.Give(storage_node::StreamClosed{conn});
+    });
   }
   const Owner& owner = owners_[stream.from];
   if (owner.streams == nullptr) return;

@@ -99,7 +99,7 @@ class Fabric : public NodeSurroundings {
     std::shared_ptr<Lane> down;
     Instant blocked_since = Instant::Never();
   };
-  struct Call {  // a unary call under way, at the node that serves it
+  struct Call {                             // a unary call under way, at the node that serves it
     std::function<void(PageOutcome)> page;  // one of the two is set
     std::function<void(GossipOutcome)> gossip;
   };

@@ -164,8 +164,8 @@ std::string Fault::Describe() const {
 FaultPlan DrawFaults(const SimOptions& options) {
   Prng prng(options.seed ^ 0x6661756c74ULL);
   FaultPlan plan;
-  const uint32_t total = std::accumulate(options.fault_weights.begin(),
-                                         options.fault_weights.end(), uint32_t{0});
+  const uint32_t total =
+      std::accumulate(options.fault_weights.begin(), options.fault_weights.end(), uint32_t{0});
   if (total == 0) return plan;
   std::vector<uint32_t> fragile;
   while (fragile.size() < options.fragile) {

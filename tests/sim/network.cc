@@ -11,10 +11,7 @@ constexpr uint64_t kLateFactor = 200;  // how much later a doubled message may c
 }  // namespace
 
 Network::Network(Scheduler& scheduler, size_t endpoints, uint64_t seed)
-    : scheduler_(scheduler),
-      endpoints_(endpoints),
-      prng_(seed),
-      links_(endpoints * endpoints) {}
+    : scheduler_(scheduler), endpoints_(endpoints), prng_(seed), links_(endpoints * endpoints) {}
 
 Duration Network::Delay(const Link& link) {
   const auto jitter = static_cast<uint64_t>(link.jitter.nanos());
@@ -26,9 +23,9 @@ void Network::Send(Endpoint from, Endpoint to, Task deliver) {
   const Link& link = this->link(from, to);
   if (link.blocked > 0 || prng_.Below(1000) < link.lost_per_mille) return;
   if (prng_.Below(1000) < link.doubled_per_mille) {
-    scheduler_.After(Duration::Nanos(Delay(link).nanos() *
-                                     static_cast<int64_t>(1 + prng_.Below(kLateFactor))),
-                     deliver);
+    scheduler_.After(
+        Duration::Nanos(Delay(link).nanos() * static_cast<int64_t>(1 + prng_.Below(kLateFactor))),
+        deliver);
   }
   scheduler_.After(Delay(link), std::move(deliver));
 }

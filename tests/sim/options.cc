@@ -18,8 +18,8 @@ class Draws {
     return choices[prng_.Below(N)];
   }
   Duration Micros(int64_t low, int64_t high) {
-    return Duration::Micros(static_cast<int64_t>(
-        Between(static_cast<uint64_t>(low), static_cast<uint64_t>(high))));
+    return Duration::Micros(
+        static_cast<int64_t>(Between(static_cast<uint64_t>(low), static_cast<uint64_t>(high))));
   }
   uint64_t Next() { return prng_.Next(); }
 
@@ -41,9 +41,12 @@ void DrawCluster(Draws& draws, SimOptions& options) {
   options.link.delay = draws.Micros(50, 400);
   options.link.jitter = draws.Micros(10, 1500);
   options.fabric.seed = draws.Next();
-  if (draws.OneIn(3)) options.fabric.repeated_per_mille = static_cast<uint32_t>(draws.Between(1, 60));
-  if (draws.OneIn(3)) options.fabric.reordered_per_mille = static_cast<uint32_t>(draws.Between(1, 60));
-  if (draws.OneIn(4)) options.fabric.corrupted_per_mille = static_cast<uint32_t>(draws.Between(1, 20));
+  if (draws.OneIn(3))
+    options.fabric.repeated_per_mille = static_cast<uint32_t>(draws.Between(1, 60));
+  if (draws.OneIn(3))
+    options.fabric.reordered_per_mille = static_cast<uint32_t>(draws.Between(1, 60));
+  if (draws.OneIn(4))
+    options.fabric.corrupted_per_mille = static_cast<uint32_t>(draws.Between(1, 20));
 }
 
 void DrawCompute(Draws& draws, SimOptions& options) {
@@ -65,7 +68,8 @@ void DrawCompute(Draws& draws, SimOptions& options) {
       draws.Between(options.pages_per_pg / 2, uint64_t{options.pages_per_pg} * 3));
   options.load.largest_mtr = static_cast<uint32_t>(draws.Between(2, 12));
   options.load.images_per_mille = draws.OneIn(2) ? static_cast<uint32_t>(draws.Between(0, 200)) : 0;
-  options.load.truncates_per_mille = draws.OneIn(3) ? static_cast<uint32_t>(draws.Between(1, 20)) : 0;
+  options.load.truncates_per_mille =
+      draws.OneIn(3) ? static_cast<uint32_t>(draws.Between(1, 20)) : 0;
   options.load.read_every = draws.Micros(20'000, 120'000);
   options.load.read_point_age = draws.Micros(10'000, 3'000'000);
   options.cache_pages = draws.Between(14, 40);
@@ -98,16 +102,17 @@ SimOptions DrawOptions(uint64_t seed) {
 std::string SimOptions::Describe() const {
   std::string text = absl::StrCat(
       "nodes=", nodes, " pages_per_pg=", pages_per_pg, " coalesce_at=", coalesce_at_bytes,
-      " hot_log_limit=", hot_log_limit_bytes, " gossip=", gossip_every.millis(), "ms sync=",
-      disk.sync.micros(), "+", disk.jitter.micros(), "us net=", link.delay.micros(), "+",
-      link.jitter.micros(), "us repeated=", fabric.repeated_per_mille, "/1000 reordered=",
-      fabric.reordered_per_mille, "/1000 corrupted=", fabric.corrupted_per_mille, "/1000\n");
-  absl::StrAppend(&text, "lal=", lal, " boxcar=", writer.boxcar_target_bytes, " in_flight=",
-                  writer.in_flight_limit_bytes, " retain=", writer.retain_bytes, " clients=",
-                  load.clients, " think=", load.think.millis(), "ms pages=", load.pages,
-                  " largest_mtr=", load.largest_mtr, " images=", load.images_per_mille,
-                  "/1000 truncates=", load.truncates_per_mille, "/1000 cache=", cache_pages,
-                  " pages\n");
+      " hot_log_limit=", hot_log_limit_bytes, " gossip=", gossip_every.millis(),
+      "ms sync=", disk.sync.micros(), "+", disk.jitter.micros(), "us net=", link.delay.micros(),
+      "+", link.jitter.micros(), "us repeated=", fabric.repeated_per_mille,
+      "/1000 reordered=", fabric.reordered_per_mille,
+      "/1000 corrupted=", fabric.corrupted_per_mille, "/1000\n");
+  absl::StrAppend(&text, "lal=", lal, " boxcar=", writer.boxcar_target_bytes,
+                  " in_flight=", writer.in_flight_limit_bytes, " retain=", writer.retain_bytes,
+                  " clients=", load.clients, " think=", load.think.millis(),
+                  "ms pages=", load.pages, " largest_mtr=", load.largest_mtr,
+                  " images=", load.images_per_mille, "/1000 truncates=", load.truncates_per_mille,
+                  "/1000 cache=", cache_pages, " pages\n");
   absl::StrAppend(&text, "faults every ", fault_every.millis(), " ms, fragile nodes: ", fragile,
                   ", of:");
   for (size_t kind = 0; kind < fault_weights.size(); ++kind) {

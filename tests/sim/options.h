@@ -1,6 +1,6 @@
-// What a seed draws before a run starts: the shape of the cluster, the sizes at which things happen,
-// and which faults occur how often. Swarm style (Groce et al. 2012): each seed switches a random
-// part of the faults off and sizes the rest at random, because faults hide each other.
+// What a seed draws before a run starts: the shape of the cluster, the sizes at which things
+// happen, and which faults occur how often. Swarm style (Groce et al. 2012): each seed switches a
+// random part of the faults off and sizes the rest at random, because faults hide each other.
 #pragma once
 
 #include <cstdint>

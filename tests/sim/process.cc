@@ -4,9 +4,8 @@ namespace hexad::sim {
 
 void Process::At(Instant when, Task task) {
   if (when == Instant::Never()) return;
-  scheduler_.At(when, [this, life = life_, task = std::move(task)]() mutable {
-    Do(life, std::move(task));
-  });
+  scheduler_.At(
+      when, [this, life = life_, task = std::move(task)]() mutable { Do(life, std::move(task)); });
 }
 
 void Process::Do(uint64_t life, Task task) {

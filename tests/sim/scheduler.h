@@ -1,7 +1,7 @@
-// The simulator's time: an ordered heap of (instant, sequence, task). Nothing in the simulated world
-// happens outside a task, and a task takes no time: it ends where it began, with later tasks on the
-// heap. Equal seeds therefore give equal runs, and the trace (a hash of what happened) proves it
-// (I13).
+// The simulator's time: an ordered heap of (instant, sequence, task). Nothing in the simulated
+// world happens outside a task, and a task takes no time: it ends where it began, with later tasks
+// on the heap. Equal seeds therefore give equal runs, and the trace (a hash of what happened)
+// proves it (I13).
 #pragma once
 
 #include <cstdint>

@@ -123,8 +123,7 @@ void SimCompute::StartOpening() {
   Feed(backtrack::OpeningInput(backtrack::OpeningStart{}));
   for (const auto& [node, incarnation] : connected_) {
     if (opening_ == nullptr) break;  // it ended by one of these
-    Feed(backtrack::OpeningInput(
-        quorum::NodeUp{fabric_.node(node).options().node, incarnation}));
+    Feed(backtrack::OpeningInput(quorum::NodeUp{fabric_.node(node).options().node, incarnation}));
   }
 }
 
@@ -287,6 +286,7 @@ void SimCompute::BecomeFenced() {
   phase_ = Phase::kFenced;
   opening_.reset();
   succeed_at_.reset();
+  ++tenure_;  // reads under way are nobody's any more
   DropFetches();
   std::vector<CommitQueue::Waiter> waiting;
   commits_.TakeAll(waiting);
@@ -351,8 +351,8 @@ void SimCompute::SetReadBase(Lsn vdl) {
 void SimCompute::ForgetCache() {
   ++tenure_;
   DropFetches();
-  cache_ = std::make_unique<compute::PageCache>(options_.named.page_size, options_.cache_bytes,
-                                                vdl_);
+  cache_ =
+      std::make_unique<compute::PageCache>(options_.named.page_size, options_.cache_bytes, vdl_);
 }
 
 void SimCompute::SettleCommits() {
@@ -414,8 +414,7 @@ void SimCompute::On(const backtrack::OpeningFailed& failed) {
   retired_opening_ = std::move(opening_);
   tell_(OpeningGivenUp{id_, failed.status});
   if (phase_ == Phase::kOpening) {
-    phase_ = Phase::kFenced;  // it says so to its user and ends
-    return;
+    return BecomeFenced();  // it says so to its user and ends
   }
   if (mode_ == OpenMode::kAutomatic && absl::IsUnavailable(failed.status)) return BecomeFenced();
   succeed_at_ = process_.now() + kRetryOpening;

@@ -1,6 +1,6 @@
-// A compute process of the simulated world: the real Opening, VolumeWriter, commit queue, page cache
-// and redo generator, with clients that write and readers that read. It does what compute/host's
-// VolumeHost does, in the same phases:
+// A compute process of the simulated world: the real Opening, VolumeWriter, commit queue, page
+// cache and redo generator, with clients that write and readers that read. It does what
+// compute/host's VolumeHost does, in the same phases:
 //
 //   [opening] -> [writing] -> [draining] -> [succeeding] -> [writing] ...     any -> [fenced]
 //
@@ -29,13 +29,13 @@ namespace hexad::sim {
 
 // What its clients do.
 struct LoadOptions {
-  int clients = 4;                                // each waits for its MTR's outcome, then thinks
-  Duration think = Duration::Millis(20);          // on average
-  uint32_t pages = 24;                            // of the volume: more than there are make it grow
-  uint32_t largest_mtr = 6;                       // page writes
-  uint32_t images_per_mille = 30;                 // of page writes
-  uint32_t truncates_per_mille = 2;               // of MTRs
-  Duration read_every = Duration::Millis(40);     // a page at some read point
+  int clients = 4;                             // each waits for its MTR's outcome, then thinks
+  Duration think = Duration::Millis(20);       // on average
+  uint32_t pages = 24;                         // of the volume: more than there are make it grow
+  uint32_t largest_mtr = 6;                    // page writes
+  uint32_t images_per_mille = 30;              // of page writes
+  uint32_t truncates_per_mille = 2;            // of MTRs
+  Duration read_every = Duration::Millis(40);  // a page at some read point
   Duration read_point_age = Duration::Millis(800);  // how long a read point is kept, at most
   Duration commit_timeout = Duration::Seconds(5);
 };
@@ -193,7 +193,7 @@ class SimCompute : public StreamOwner {
     Lsn read_point;
     Instant until;
   };
-  std::deque<View> views_;  // by read point
+  std::deque<View> views_;         // by read point
   std::map<PageNo, Lsn> fetches_;  // under way, with the read point of each
   std::vector<quorum::SegmentSelector> selectors_;
 };

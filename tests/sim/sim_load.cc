@@ -151,8 +151,7 @@ bool SimCompute::Submit(size_t client) {
 
 void SimCompute::On(const quorum::MtrIssued& issued) {
   issued_ = issued;
-  tell_(MtrIssued{id_, epoch_, issued.first_lsn, issued.commit_lsn,
-                  &clients_[submitting_].writes});
+  tell_(MtrIssued{id_, epoch_, issued.first_lsn, issued.commit_lsn, &clients_[submitting_].writes});
 }
 
 void SimCompute::Finish(std::vector<CommitQueue::Waiter> waiters, bool durable) {
@@ -174,8 +173,8 @@ void SimCompute::Finished(size_t client, Lsn commit, bool durable) {
 void SimCompute::Grow(size_t pgs) {
   if (growing_ || manifest_.pgs.size() >= pgs || writer_ == nullptr) return;
   quorum::Membership membership;
-  membership.pg = quorum::MakePgId(options_.named.timeline,
-                                   static_cast<uint32_t>(manifest_.pgs.size()));
+  membership.pg =
+      quorum::MakePgId(options_.named.timeline, static_cast<uint32_t>(manifest_.pgs.size()));
   membership.write = options_.named.pgs.front().write;
   auto members = quorum::PlaceSegments(membership.pg.value(), options_.roster, 6);
   INVARIANT(members.ok());

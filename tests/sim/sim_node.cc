@@ -17,8 +17,8 @@ constexpr Duration kCoalesceBackOff = Duration::Millis(50);
 // Small, so that a coalescing is several writes even in a small volume.
 constexpr size_t kCoalesceWriteBytes = 6 << 10;
 
-// Collects a coalescing's writes instead of doing them. What it reads are the versions of pages that
-// it has not written yet.
+// Collects a coalescing's writes instead of doing them. What it reads are the versions of pages
+// that it has not written yet.
 class WriteCollector : public SegmentStore {
  public:
   explicit WriteCollector(const SegmentStore& store) : store_(store) {}
@@ -73,8 +73,8 @@ SimNode::SimNode(Scheduler& scheduler, NodeSurroundings& around, NodeIndex index
       options_(std::move(options)),
       prng_(options_.seed),
       process_(scheduler) {
-  disk_ = std::make_unique<MemorySegmentStore>(
-      MemoryStoreOptions{.survivors_seed = prng_.Next() | 1});
+  disk_ =
+      std::make_unique<MemorySegmentStore>(MemoryStoreOptions{.survivors_seed = prng_.Next() | 1});
 }
 
 SimNode::~SimNode() = default;
@@ -128,8 +128,8 @@ void SimNode::Stop(bool power) {
 void SimNode::Wipe(Incarnation incarnation) {
   INVARIANT(core_ == nullptr);
   options_.incarnation = incarnation;
-  disk_ = std::make_unique<MemorySegmentStore>(
-      MemoryStoreOptions{.survivors_seed = prng_.Next() | 1});
+  disk_ =
+      std::make_unique<MemorySegmentStore>(MemoryStoreOptions{.survivors_seed = prng_.Next() | 1});
 }
 
 void SimNode::JumpAhead(Duration by) {
@@ -252,8 +252,7 @@ void SimNode::Carry(ServeFetch serve) {
       quorum::LogPart part{shared->plan.envelope, std::move(run->boxcars), run->more};
       around_.OnReply(index_, Reply{shared->conn, std::move(part)});
     } else {
-      around_.OnReply(index_,
-                      Reply{shared->conn, Damaged(shared->plan.envelope, run.status())});
+      around_.OnReply(index_, Reply{shared->conn, Damaged(shared->plan.envelope, run.status())});
     }
   });
 }

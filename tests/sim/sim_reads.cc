@@ -1,6 +1,6 @@
 // Page reads of a simulated compute process: for its cache, and of its readers at read points that
-// they keep for a while. One complete segment is asked, another one when that is late; whoever meets
-// a higher epoch asks all of them (as compute/io's PageReads).
+// they keep for a while. One complete segment is asked, another one when that is late; whoever
+// meets a higher epoch asks all of them (as compute/io's PageReads).
 #include <algorithm>
 #include <utility>
 
@@ -90,15 +90,13 @@ void SimCompute::Fetch(PageNo page) {
   const Lsn read_at = vdl_;
   const Lsn complete_to = CompleteTo(manifest_.PgIndexOf(page), read_at);
   if (complete_to.IsNone()) {  // the PG has no records: nobody needs to be asked
-    cache_->Insert(page,
-                   {Lsn::None(), std::string(options_.named.page_size, '\0')}, read_at);
+    cache_->Insert(page, {Lsn::None(), std::string(options_.named.page_size, '\0')}, read_at);
     return;
   }
   fetches_[page] = read_at;
   Pin(read_at);
-  ReadPage(page, read_at, [this, page, read_at](const quorum::PageRead& read) {
-    Fetched(page, read_at, read);
-  });
+  ReadPage(page, read_at,
+           [this, page, read_at](const quorum::PageRead& read) { Fetched(page, read_at, read); });
 }
 
 void SimCompute::Fetched(PageNo page, Lsn read_at, const quorum::PageRead& read) {
@@ -224,8 +222,7 @@ void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
     }
   }
   const quorum::QuorumSet quorums = membership.Quorums();
-  if (reading->page.has_value() &&
-      (!reading->suspicious || quorums.CanRead(reading->agree))) {
+  if (reading->page.has_value() && (!reading->suspicious || quorums.CanRead(reading->agree))) {
     reading->ended = true;
     const quorum::PageRead& page = *reading->page;
     tell_(PageAnswered{id_, reading->from, reading->read.page, reading->read.read_point,

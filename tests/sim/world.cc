@@ -64,7 +64,8 @@ void World::MakeCluster() {
     nodes.push_back(std::move(node));
   }
   const auto tell = [this](const Event& event) { Tell(event); };
-  fabric_ = std::make_unique<Fabric>(scheduler_, std::move(nodes), kComputes, options_.fabric, tell);
+  fabric_ =
+      std::make_unique<Fabric>(scheduler_, std::move(nodes), kComputes, options_.fabric, tell);
   for (Endpoint a = 0; a < fabric_->network().endpoints(); ++a) {
     for (Endpoint b = 0; b < fabric_->network().endpoints(); ++b) {
       fabric_->network().link(a, b) = options_.link;
@@ -112,17 +113,14 @@ void World::Form() {
   create.page_count = named_.pages_per_pg;
   for (NodeIndex node = 0; node < options_.nodes; ++node) {
     if (!first.IndexOf(node_id(node)).has_value()) continue;
-    fabric_->node(node).Give(
-        storage_node::RequestReceived{storage_node::ConnId(0), create});
+    fabric_->node(node).Give(storage_node::RequestReceived{storage_node::ConnId(0), create});
   }
   RunUntil(scheduler_.now() + Duration::Millis(60));
 }
 
 // ---- what the faults do to it -------------------------------------------------------------------
 
-void World::StopNode(NodeIndex node, bool power) {
-  fabric_->StopNode(node, power);
-}
+void World::StopNode(NodeIndex node, bool power) { fabric_->StopNode(node, power); }
 
 void World::ReleaseNode(NodeIndex node) {
   INVARIANT(held_[node] > 0);
@@ -132,9 +130,7 @@ void World::ReleaseNode(NodeIndex node) {
 
 void World::Harm(NodeIndex node) { Tell(DiskHarmed{node}); }
 
-void World::WipeNode(NodeIndex node) {
-  fabric_->node(node).Wipe(Incarnation(next_incarnation_++));
-}
+void World::WipeNode(NodeIndex node) { fabric_->node(node).Wipe(Incarnation(next_incarnation_++)); }
 
 void World::StartCompute(size_t slot, OpenMode mode) {
   Say(absl::StrCat("compute", slot + 1, " starts, process ", next_process_));
@@ -232,7 +228,8 @@ bool World::RunUntil(Instant end) {
 template <class Done>
 bool World::RunUntilDone(Duration bound, Done done) {
   const Instant end = scheduler_.now() + bound;
-  while (scheduler_.now() < end && RunUntil(std::min(end, scheduler_.now() + Duration::Millis(20)))) {
+  while (scheduler_.now() < end &&
+         RunUntil(std::min(end, scheduler_.now() + Duration::Millis(20)))) {
     if (done()) return true;
   }
   return false;
@@ -285,8 +282,8 @@ void World::CheckLiveness() {
     return verdict_.mtrs_acked > before + 3;
   });
   if (!works) {
-    Fail(FailureClass::kLiveness, absl::StrCat("nobody could write within ",
-                                               kLivenessBound.millis(), " ms; ", Picture()));
+    Fail(FailureClass::kLiveness,
+         absl::StrCat("nobody could write within ", kLivenessBound.millis(), " ms; ", Picture()));
   }
 }
 
@@ -311,8 +308,8 @@ void World::CheckConvergence() {
     return differs.empty();
   });
   if (!agree) {
-    Fail(FailureClass::kConvergence, absl::StrCat("after ", kConvergenceBound.millis(),
-                                                  " ms: ", differs, "; ", Picture()));
+    Fail(FailureClass::kConvergence,
+         absl::StrCat("after ", kConvergenceBound.millis(), " ms: ", differs, "; ", Picture()));
   }
 }
 
@@ -357,8 +354,7 @@ std::string World::Picture() const {
       continue;
     }
     const auto segments = node.core()->Describe(node.process().now());
-    absl::StrAppend(&text, node.process().paused() ? "paused " : "",
-                    harmed(n) ? "harmed " : "");
+    absl::StrAppend(&text, node.process().paused() ? "paused " : "", harmed(n) ? "harmed " : "");
     if (segments.empty()) {
       absl::StrAppend(&text, "empty");
     } else {
