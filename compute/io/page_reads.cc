@@ -21,33 +21,45 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
         done_(std::move(done)),
         deadline_(MonotonicNow() + kReadDeadline) {}
 
-  void Start() { Next(false); }
+  void Start() { Next(std::nullopt); }
 
  private:
   struct Question {
     int member;
     std::shared_ptr<NodeChannel> channel;
     Duration hedge_after;
+    int round;
   };
 
-  // Asks one more segment, or, under suspicion, every one that was not asked.
-  void Next(bool hedge) {
+  // Asks one more segment, or, under suspicion, every one that was not asked. `hedge`: because one
+  // asked in that round is late. Every question makes one hedge; if those of earlier rounds
+  // counted, each round without an answer would double the questions of the next.
+  void Next(std::optional<int> hedge) {
     std::vector<Question> questions;
     absl::Status failure;
     {
       const std::lock_guard lock(owner_->mutex_);
-      if (done_ == nullptr) return;
+      if (done_ == nullptr || (hedge.has_value() && *hedge != round_)) return;
       Pg* pg = owner_->Find(read_.to.pg);
       if (pg == nullptr) {
         failure = absl::UnavailableError("the volume's geometry changed");
       } else {
         PickNext(*pg, questions);
-        owner_->hedged_ += hedge && !questions.empty() ? 1 : 0;
+        owner_->hedged_ += hedge.has_value() && !questions.empty() ? 1 : 0;
         if (questions.empty() && outstanding_ == 0) failure = WhenNobodyIsLeft(*pg);
       }
     }
     if (!failure.ok()) return Finish(failure);
     for (const Question& question : questions) Send(question);
+  }
+
+  void NextRound() {
+    {
+      const std::lock_guard lock(owner_->mutex_);
+      tried_ = MemberSet();
+      damaged_ = out_of_range_ = 0;
+    }
+    Next(std::nullopt);
   }
 
   // REQUIRES: the owner's mutex is held.
@@ -61,7 +73,7 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
           owner_->nodes_->ChannelOf(pg.membership.members[static_cast<size_t>(*member)].node);
       if (!channel.ok()) continue;
       ++outstanding_;
-      questions.push_back(Question{*member, *channel, pg.selector.HedgeAfter(*member)});
+      questions.push_back(Question{*member, *channel, pg.selector.HedgeAfter(*member), round_});
       if (!suspicious_) return;
     }
   }
@@ -90,10 +102,9 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
           absl::StrCat(what, ": no segment that is whole up to ", read_.complete_to.value(),
                        " answers: ", trouble_.empty() ? pg.selector.Describe() : trouble_));
     }
-    tried_ = MemberSet();
-    damaged_ = out_of_range_ = 0;
+    ++round_;
     owner_->nodes_->timer->At(MonotonicNow() + kRetryPause,
-                              [self = shared_from_this()] { self->Next(false); });
+                              [self = shared_from_this()] { self->NextRound(); });
     return absl::OkStatus();
   }
 
@@ -107,9 +118,10 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
                                   : absl::StatusOr<proto::ReadAnswer>(wire.status());
           self->Answered(member, MonotonicNow() - sent, std::move(answer));
         });
-    owner_->nodes_->timer->At(sent + question.hedge_after, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->Next(true);
-    });
+    owner_->nodes_->timer->At(sent + question.hedge_after,
+                              [weak = weak_from_this(), round = question.round] {
+                                if (const auto self = weak.lock()) self->Next(round);
+                              });
   }
 
   void Answered(int member, Duration latency, absl::StatusOr<proto::ReadAnswer> answer) {
@@ -141,7 +153,7 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
       finished = Decide(pg->membership.Quorums(), outcome);
     }
     if (stale.has_value()) owner_->on_stale_(stale->first, stale->second);
-    finished ? Finish(std::move(outcome)) : Next(false);
+    finished ? Finish(std::move(outcome)) : Next(std::nullopt);
   }
 
   void Note(int member, const Refused& refused) {
@@ -190,6 +202,7 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
   MemberSet stale_;  // refused the epoch
   bool suspicious_ = false;
   int outstanding_ = 0;
+  int round_ = 0;  // a round ends when everybody was asked in vain; the next comes after a pause
   int out_of_range_ = 0;
   int damaged_ = 0;
   std::optional<quorum::PageRead> page_;

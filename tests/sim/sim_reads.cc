@@ -29,6 +29,7 @@ struct SimCompute::Reading {
   MemberSet stale;
   bool suspicious = false;
   int outstanding = 0;
+  int round = 0;  // a round ends when everybody was asked in vain
   bool ended = false;
   std::optional<quorum::PageRead> page;
   NodeIndex from = 0;
@@ -184,14 +185,19 @@ void SimCompute::Ask(const std::shared_ptr<Reading>& reading) {
                    Asked(reading, member, std::move(outcome));
                  });
     if (reading->suspicious) continue;
-    process_.After(selector.HedgeAfter(*member), [this, reading] { Ask(reading); });
+    process_.After(selector.HedgeAfter(*member), [this, reading, round = reading->round] {
+      if (reading->round == round) Ask(reading);
+    });
     return;
   }
   if (reading->outstanding > 0) return;
   // The cache's reads are repeated until they succeed; a reader's are given up some time.
   if (process_.now() >= reading->deadline && !fetches_.contains(reading->read.page)) return;
-  reading->tried = MemberSet();
-  process_.After(kAskAgain, [this, reading] { Ask(reading); });
+  ++reading->round;
+  process_.After(kAskAgain, [this, reading] {
+    reading->tried = MemberSet();
+    Ask(reading);
+  });
 }
 
 void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
@@ -221,8 +227,8 @@ void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
       if (reading->tenure != tenure_ || phase_ == Phase::kFenced) return;
     }
   }
-  const quorum::QuorumSet quorums = membership.Quorums();
-  if (reading->page.has_value() && (!reading->suspicious || quorums.CanRead(reading->agree))) {
+  if (reading->page.has_value() &&
+      (!reading->suspicious || membership.Quorums().CanRead(reading->agree))) {
     reading->ended = true;
     const quorum::PageRead& page = *reading->page;
     tell_(PageAnswered{id_, reading->from, reading->read.page, reading->read.read_point,
