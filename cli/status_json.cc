@@ -13,6 +13,8 @@ using json = nlohmann::ordered_json;
 // 64-bit identities as text: not every JSON reader keeps them whole as numbers.
 std::string Hex(uint64_t value) { return absl::StrCat(absl::Hex(value, absl::kZeroPad16)); }
 
+json TextOrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
 // A volume's name for its PGs, as people count them: main/0, main/1.
 json ToJson(const launcher::PgPicture& pg) {
   json segments = json::array();
@@ -43,7 +45,9 @@ json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& 
        {{"need", slack.write_need}, {"of", slack.of}, {"up", slack.up}, {"ok", slack.can_write}}},
       {"read_quorum", {{"need", slack.read_need}, {"of", slack.of}, {"ok", slack.can_read}}},
       {"sql", nullptr},
-      {"writer", volume.writer.empty() ? json(nullptr) : json(volume.writer)}};
+      {"writer", TextOrNull(volume.writer)},
+      {"writer_pid", volume.writer_pid == 0 ? json(nullptr) : json(volume.writer_pid)},
+      {"writer_metrics", TextOrNull(volume.writer_metrics)}};
 }
 
 }  // namespace
@@ -55,6 +59,7 @@ json StatusJson(const launcher::ClusterPicture& cluster) {
         {{"id", node.id},
          {"az", node.az},
          {"address", node.address},
+         {"metrics", node.metrics},
          {"pid", node.pid == 0 ? json(nullptr) : json(node.pid)},
          {"state", launcher::NameOf(node.state)},
          {"incarnation", node.incarnation == 0 ? json(nullptr) : json(Hex(node.incarnation))}});

@@ -85,8 +85,10 @@ void PrintNodes(const launcher::ClusterPicture& cluster, bool colour, std::ostre
 
 std::string WriterOf(const launcher::VolumePicture& volume) {
   if (volume.writer.empty()) return "no writer";
-  if (volume.mode.empty() || volume.mode == "read-write") return "writer " + volume.writer;
-  return absl::StrCat(volume.writer, " ", volume.mode,
+  if (volume.mode.empty() || volume.mode == "read-write") {
+    return absl::StrCat("writer ", volume.writer, ", pid ", volume.writer_pid);
+  }
+  return absl::StrCat(volume.writer, ", pid ", volume.writer_pid, ", ", volume.mode,
                       volume.reason.empty() ? "" : ": " + volume.reason);
 }
 

@@ -100,7 +100,7 @@ int Run(const Flags& flags, const sigset_t& signals) {
   if (!cluster.ok()) return Fail(cluster.status());
 
   OpenVolumes volumes(*std::move(cluster));
-  ComputeMetrics metrics(**metrics_server, volumes);
+  ComputeMetrics metrics(**metrics_server, [&volumes] { return volumes.All(); });
   ComputeService service(volumes);
   grpc::ResourceQuota quota("compute");
   quota.SetMaxThreads(kMaxThreads);

@@ -7,22 +7,21 @@
 
 namespace hexad::metrics {
 
-// Collects nothing itself; it is asked first, and so brings the gauges up to date.
+// Asked first, so it brings the gauges up to date.
 class MetricsServer::Refresher : public prometheus::Collectable {
  public:
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::lock_guard lock(mutex_);
-    if (refresh_) refresh_();
-    return {};
+    return refresh_ ? refresh_() : Families();
   }
-  void Set(std::function<void()> refresh) {
+  void Set(std::function<Families()> refresh) {
     std::lock_guard lock(mutex_);
     refresh_ = std::move(refresh);
   }
 
  private:
   mutable std::mutex mutex_;
-  std::function<void()> refresh_;
+  std::function<Families()> refresh_;
 };
 
 MetricsServer::MetricsServer()
@@ -70,7 +69,9 @@ prometheus::Histogram& MetricsServer::Histogram(const std::string& name, const s
       .Add(labels, bounds);
 }
 
-void MetricsServer::OnScrape(std::function<void()> refresh) { refresher_->Set(std::move(refresh)); }
+void MetricsServer::OnScrape(std::function<Families()> refresh) {
+  refresher_->Set(std::move(refresh));
+}
 
 void MetricsServer::StopRefreshing() { refresher_->Set(nullptr); }
 

@@ -9,6 +9,7 @@
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
 #include <functional>
@@ -41,9 +42,11 @@ class MetricsServer {
   prometheus::Histogram& Histogram(const std::string& name, const std::string& help,
                                    const std::vector<double>& bounds, const Labels& labels = {});
 
-  // Called before each page is made, to set gauges whose value is looked up and not counted. It may
+  // Called before each page is made, to set gauges whose value is looked up and not counted; what
+  // it returns is added to the page (what is not returned the next time is gone from it). It may
   // run on any thread, one at a time; after StopRefreshing() it runs no more.
-  void OnScrape(std::function<void()> refresh);
+  using Families = std::vector<prometheus::MetricFamily>;
+  void OnScrape(std::function<Families()> refresh);
   void StopRefreshing();
 
   // The port that is served; 0 if none.

@@ -55,6 +55,12 @@ ProcessNames Launcher::InState(ProcessState state) const {
   return names;
 }
 
+std::string Launcher::BenchVolume() const {
+  const auto identity = dir_.Remembered(kBench);
+  const bool lives = identity && launcher::StateOf(*identity) != ProcessState::kDown;
+  return lives ? identity->writes_to : "";
+}
+
 std::string Launcher::AddressOf(const std::string& name) const {
   if (name == kCompute) return record().compute_address;
   const NodeRecord* node = record().FindNode(name);

@@ -56,6 +56,8 @@ class Launcher {
 
   ProcessState StateOf(const std::string& name) const;
   ProcessNames InState(ProcessState state) const;  // of the nodes, compute and bench
+  // The volume that a bench of this folder writes to (or would, were it not paused); empty if none.
+  std::string BenchVolume() const;
   // What Start() started, in order, for whoever cleans up after an interruption.
   const ProcessNames& started() const { return started_; }
 

@@ -18,7 +18,8 @@ constexpr Millis kLookTimeout{1'000};
 constexpr size_t kMostSilent = 3;
 
 NodePicture LookAtProcess(const Launcher& launcher, const NodeRecord& node) {
-  NodePicture picture{.id = node.id, .az = node.az, .address = node.address};
+  NodePicture picture{
+      .id = node.id, .az = node.az, .address = node.address, .metrics = node.metrics};
   const auto identity = launcher.dir().Remembered(node.id);
   switch (launcher.StateOf(node.id)) {
     case ProcessState::kUp:
@@ -138,9 +139,16 @@ VolumePicture VolumeFromSegments(const std::string& name, const v1::NameValue& v
   return volume;
 }
 
-// What the writer says replaces what the segments say.
-void AddWriterView(const v1::VolumeState& said, VolumePicture& volume) {
-  volume.writer = kCompute;
+void SetWriter(const Launcher& launcher, const std::string& process, VolumePicture& volume) {
+  const auto identity = launcher.dir().Remembered(process);
+  volume.writer = process;
+  volume.writer_pid = identity ? identity->pid : 0;
+  volume.writer_metrics =
+      process == kBench ? launcher.record().bench_metrics : launcher.record().compute_metrics;
+}
+
+// What the compute says replaces what the segments say.
+void AddComputeView(const v1::VolumeState& said, VolumePicture& volume) {
   volume.mode = said.mode();
   volume.reason = said.mode_reason();
   volume.epoch = said.epoch_number();
@@ -162,6 +170,24 @@ void AddWriterView(const v1::VolumeState& said, VolumePicture& volume) {
         if (segment->state == NameOf(NodeState::kUp)) segment->state = segment_said.state();
       }
     }
+  }
+}
+
+void AddWriters(Launcher& launcher, ClusterPicture& picture) {
+  const std::string of_bench = launcher.BenchVolume();
+  for (VolumePicture& volume : picture.volumes) {
+    if (volume.name == of_bench) SetWriter(launcher, kBench, volume);
+  }
+  if (picture.compute != ProcessState::kUp) return;
+  const auto compute = launcher.client().DescribeCompute(kLookTimeout);
+  if (!compute.ok()) return;
+  for (const v1::VolumeState& said : compute->volumes()) {
+    const auto volume = std::ranges::find(picture.volumes, said.name(), &VolumePicture::name);
+    // A compute that the bench has fenced, or that waits for it to end, knows less than the
+    // segments.
+    if (volume == picture.volumes.end() || volume->name == of_bench) continue;
+    SetWriter(launcher, kCompute, *volume);
+    AddComputeView(said, *volume);
   }
 }
 
@@ -233,7 +259,6 @@ ClusterPicture Look(Launcher& launcher) {
     if (said[i].ok()) AddDescription(*said[i], record, record.nodes[i], picture.nodes[i]);
   }
   picture.compute = launcher.StateOf(kCompute);
-  picture.bench = launcher.StateOf(kBench);
 
   const AdminClient::Names names = launcher.client().ListNames(record.cluster, asked, kLookTimeout);
   for (size_t i = 0; i < said.size(); ++i) {
@@ -242,14 +267,7 @@ ClusterPicture Look(Launcher& launcher) {
   for (const auto& [name, value] : names.values) {
     picture.volumes.push_back(VolumeFromSegments(name, value, said, picture, record));
   }
-  if (picture.compute != ProcessState::kUp) return picture;
-  const auto compute = launcher.client().DescribeCompute(kLookTimeout);
-  if (!compute.ok()) return picture;
-  for (const v1::VolumeState& volume_said : compute->volumes()) {
-    const auto volume =
-        std::ranges::find(picture.volumes, volume_said.name(), &VolumePicture::name);
-    if (volume != picture.volumes.end()) AddWriterView(volume_said, *volume);
-  }
+  AddWriters(launcher, picture);
   return picture;
 }
 

@@ -31,6 +31,7 @@ struct NodePicture {
   std::string id;
   std::string az;
   std::string address;
+  std::string metrics;
   NodeState state = NodeState::kDown;
   pid_t pid = 0;             // 0: no process
   uint64_t incarnation = 0;  // 0: unknown
@@ -63,8 +64,13 @@ struct VolumePicture {
   uint32_t page_size = 0;
   uint32_t pages_per_pg = 0;
   uint64_t pages_seen = 0;  // one more than the highest page that was ever written
-  std::string writer = {};  // "compute", "bench", or empty
-  std::string mode = {};    // of the writer: read-write, read-only, fenced; empty without one
+  // "compute", "bench", or empty; with a writer its process and its Prometheus endpoint. A compute
+  // is the writer if it says so, a bench for as long as it lives: who opened last has fenced
+  // others.
+  std::string writer = {};
+  pid_t writer_pid = 0;
+  std::string writer_metrics = {};
+  std::string mode = {};  // of the compute: read-write, read-only, fenced; empty if it cannot tell
   std::string reason = {};
   std::vector<PgPicture> pgs = {};
 };
@@ -73,7 +79,6 @@ struct ClusterPicture {
   std::vector<NodePicture> nodes;
   std::vector<VolumePicture> volumes;
   ProcessState compute = ProcessState::kDown;
-  ProcessState bench = ProcessState::kDown;
   // Nodes whose description or names are missing here: down, paused, or too slow to answer.
   std::vector<std::string> silent = {};
 

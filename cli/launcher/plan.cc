@@ -56,6 +56,15 @@ void AddRemarks(const ClusterPicture& cluster, Plan& plan) {
           "acknowledged is lost"));
     }
   }
+  for (const VolumeCost& cost : plan.costs) {
+    const auto volume = std::ranges::find(cluster.volumes, cost.after.volume, &VolumePicture::name);
+    if (volume == cluster.volumes.end() || volume->writer.empty()) continue;
+    plan.remarks.push_back(absl::StrCat(volume->writer, " writes to volume ", volume->name,
+                                        cost.after.can_write
+                                            ? " and keeps running"
+                                            : " and will be cut off: its commits will not become "
+                                              "durable until nodes are back"));
+  }
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ struct ProcessIdentity {
   uint64_t start_ticks = 0;
   std::string exe;      // absolute path
   std::string boot_id;  // of the kernel's boot
+  // The volume that it has open for writing, if it cannot be asked (the bench); else empty.
+  std::string writes_to = {};
   friend bool operator==(const ProcessIdentity& a, const ProcessIdentity& b) {
     return a.pid == b.pid && a.start_ticks == b.start_ticks && a.boot_id == b.boot_id;
   }

@@ -114,7 +114,8 @@ std::string EncodeIdentity(const ProcessIdentity& identity) {
   const json out = {{"pid", identity.pid},
                     {"start_ticks", identity.start_ticks},
                     {"exe", identity.exe},
-                    {"boot_id", identity.boot_id}};
+                    {"boot_id", identity.boot_id},
+                    {"writes_to", identity.writes_to}};
   return out.dump() + "\n";
 }
 
@@ -124,7 +125,8 @@ absl::StatusOr<ProcessIdentity> DecodeIdentity(const std::string& text) {
     return ProcessIdentity{.pid = from.at("pid"),
                            .start_ticks = from.at("start_ticks"),
                            .exe = from.at("exe"),
-                           .boot_id = from.at("boot_id")};
+                           .boot_id = from.at("boot_id"),
+                           .writes_to = from.value("writes_to", std::string())};
   } catch (const json::exception& error) {
     return absl::DataLossError(error.what());
   }

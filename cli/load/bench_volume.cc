@@ -48,10 +48,7 @@ absl::StatusOr<std::unique_ptr<BenchVolume>> BenchVolume::Open(launcher::Launche
                                                                bool force) {
   if (absl::Status free = CheckNobodyWrites(launcher, name, force); !free.ok()) return free;
   auto bench = std::unique_ptr<BenchVolume>(new BenchVolume(launcher));
-  if (const auto self = launcher::Inspect(getpid())) {
-    absl::Status kept = launcher.dir().Remember(launcher::kBench, self->identity);
-    if (!kept.ok()) return kept;
-  }
+  if (absl::Status kept = bench->BeRemembered(name); !kept.ok()) return kept;
   auto cluster = launcher::ConnectToNodes(launcher.record());
   if (!cluster.ok()) return cluster.status();
   bench->cluster_ = *std::move(cluster);
@@ -64,12 +61,35 @@ absl::StatusOr<std::unique_ptr<BenchVolume>> BenchVolume::Open(launcher::Launche
   auto volume = bench->cluster_->Open(name, options);
   if (!volume.ok()) return CannotWrite(name, volume.status());
   bench->volume_ = *std::move(volume);
+  if (absl::Status served = bench->ServeMetrics(name); !served.ok()) return served;
   bench->opening_ =
       Duration::Nanos(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   return bench;
 }
 
+absl::Status BenchVolume::BeRemembered(const std::string& volume) {
+  const auto self = launcher::Inspect(getpid());
+  if (!self) return absl::OkStatus();
+  launcher::ProcessIdentity identity = self->identity;
+  identity.writes_to = volume;
+  return launcher_.dir().Remember(launcher::kBench, identity);
+}
+
+absl::Status BenchVolume::ServeMetrics(const std::string& volume) {
+  auto server = metrics::MetricsServer::Start(launcher_.record().bench_metrics);
+  if (!server.ok()) {
+    return launcher::Failed(server.status().code(),
+                            {std::string(server.status().message()), "", "hexad doctor"});
+  }
+  metrics_server_ = *std::move(server);
+  metrics_ = std::make_unique<compute::ComputeMetrics>(*metrics_server_, [this, volume] {
+    return compute::VolumesByName{{volume, volume_}};
+  });
+  return absl::OkStatus();
+}
+
 BenchVolume::~BenchVolume() {
+  metrics_.reset();  // it looks at the volume
   volume_.reset();
   launcher_.dir().Forget(launcher::kBench);
 }

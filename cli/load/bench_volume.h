@@ -1,5 +1,6 @@
 // The writer's side of `hexad bench`: this process opens a volume for writing, and is remembered by
-// the cluster's folder as "bench" while it does, so that `hexad kill bench` finds it.
+// the cluster's folder as "bench" while it does, so that `hexad kill bench` finds it and `hexad
+// status` names it. Its numbers are served to Prometheus, under the names of a compute's.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "cli/launcher/launcher.h"
 #include "compute/engine.h"
+#include "compute/host/compute_metrics.h"
+#include "metrics/metrics_server.h"
 
 namespace hexad::cli {
 
@@ -15,6 +18,7 @@ class BenchVolume {
  public:
   // Creates the volume on first use. Refused for the volume that the running compute writes to (it
   // would be fenced), unless `force`. FAILED_PRECONDITION while another bench runs here.
+  // UNAVAILABLE if the port of its metrics is in use.
   static absl::StatusOr<std::unique_ptr<BenchVolume>> Open(launcher::Launcher& launcher,
                                                            const std::string& name, bool force);
   ~BenchVolume();  // closes the volume and is forgotten
@@ -24,10 +28,14 @@ class BenchVolume {
 
  private:
   explicit BenchVolume(launcher::Launcher& launcher) : launcher_(launcher) {}
+  absl::Status BeRemembered(const std::string& volume);
+  absl::Status ServeMetrics(const std::string& volume);
 
   launcher::Launcher& launcher_;
   std::unique_ptr<compute::Cluster> cluster_;
   std::shared_ptr<compute::Volume> volume_;
+  std::unique_ptr<metrics::MetricsServer> metrics_server_;
+  std::unique_ptr<compute::ComputeMetrics> metrics_;
   Duration opening_;
 };
 

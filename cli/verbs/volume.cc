@@ -185,15 +185,23 @@ absl::Status ShowDrop(const Session& session, launcher::Launcher& launcher,
   return absl::OkStatus();
 }
 
+// The process of this folder that writes to the volume, even if it is paused and nobody hears it.
+std::string WriterHere(const launcher::Launcher& launcher, const std::string& volume) {
+  if (launcher.BenchVolume() == volume) return launcher::kBench;
+  const bool compute = volume == launcher.record().volume &&
+                       launcher.StateOf(launcher::kCompute) != launcher::ProcessState::kDown;
+  return compute ? launcher::kCompute : "";
+}
+
 absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
   if (absl::Status named = launcher::CheckVolumeName(options.name); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   if (options.dry_run) return ShowDrop(session, *launcher, options.name);
-  if (options.name == launcher->record().volume && !options.force &&
-      launcher->StateOf(launcher::kCompute) != launcher::ProcessState::kDown) {
+  if (const std::string writer = WriterHere(*launcher, options.name);
+      !writer.empty() && !options.force) {
     return launcher::Refused(
-        {absl::StrCat("volume ", options.name, " is open"), "the compute writes to it",
+        {absl::StrCat("volume ", options.name, " is open"), absl::StrCat(writer, " writes to it"),
          absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
   }
   auto cluster = launcher::ConnectToNodes(launcher->record());

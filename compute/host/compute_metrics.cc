@@ -1,6 +1,6 @@
 #include "compute/host/compute_metrics.h"
 
-#include <array>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -10,89 +10,99 @@ namespace hexad::compute {
 namespace {
 
 using metrics::Labels;
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
 
-// Adds to a Prometheus histogram what a Histogram has gained since the last time.
-class HistogramFeed {
+// One unit of Prometheus, in those of the engine.
+constexpr double kMicrosPerSecond = 1e6;
+constexpr double kBytes = 1;
+
+// The families of one page; samples of several volumes stand in the same family.
+class Page {
  public:
-  // `scale`: a sample of 1 in Prometheus' unit (microseconds to seconds: 1e-6).
-  HistogramFeed(prometheus::Histogram& target, const std::vector<double>& bounds, double scale)
-      : target_(target), scale_(scale) {
-    for (const double bound : bounds) bounds_.push_back(static_cast<uint64_t>(bound / scale + 0.5));
-    told_.resize(bounds_.size() + 1);
+  ClientMetric& Add(MetricType type, const char* name, const char* help, const Labels& labels) {
+    MetricFamily& family = families_[name];
+    family.name = absl::StrCat("hexad_compute_", name);
+    family.help = help;
+    family.type = type;
+    ClientMetric& sample = family.metric.emplace_back();
+    for (const auto& [label, value] : labels) sample.label.push_back({label, value});
+    return sample;
   }
 
-  void Update(const Histogram& histogram) {
-    const std::vector<uint64_t> counts = histogram.CountsBetween(bounds_);
-    std::vector<double> gained;
-    for (size_t i = 0; i < counts.size(); ++i) {
-      gained.push_back(static_cast<double>(counts[i] - std::min(counts[i], told_[i])));
-    }
-    const uint64_t sum = histogram.sum() - std::min(histogram.sum(), sum_);
-    target_.ObserveMultiple(gained, static_cast<double>(sum) * scale_);
-    told_ = counts;
-    sum_ = histogram.sum();
+  metrics::MetricsServer::Families Take() {
+    metrics::MetricsServer::Families families;
+    for (auto& [name, family] : families_) families.push_back(std::move(family));
+    return families;
   }
 
  private:
-  prometheus::Histogram& target_;
-  const double scale_;
-  std::vector<uint64_t> bounds_;
-  std::vector<uint64_t> told_;
-  uint64_t sum_ = 0;
+  std::map<std::string, MetricFamily> families_;
 };
 
-void RaiseTo(prometheus::Counter& counter, uint64_t value) {
-  const double gained = static_cast<double>(value) - counter.Value();
-  if (gained > 0) counter.Increment(gained);
+struct Scale {
+  std::vector<double> bounds;  // in Prometheus' unit
+  double samples_per_unit;     // what 1 of that unit is in the samples
+};
+
+ClientMetric::Histogram Translate(const Histogram& histogram, const Scale& scale) {
+  std::vector<uint64_t> bounds;
+  for (const double bound : scale.bounds) {
+    bounds.push_back(static_cast<uint64_t>(bound * scale.samples_per_unit + 0.5));
+  }
+  const std::vector<uint64_t> counts = histogram.CountsBetween(bounds);
+  ClientMetric::Histogram out;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    out.sample_count += counts[i];
+    const bool last = i == scale.bounds.size();
+    out.bucket.push_back(
+        {out.sample_count, last ? std::numeric_limits<double>::infinity() : scale.bounds[i]});
+  }
+  out.sample_sum = static_cast<double>(histogram.sum()) / scale.samples_per_unit;
+  return out;
 }
 
-constexpr double kMicros = 1e-6;
-
-}  // namespace
-
-// One volume's.
-class VolumeMetrics {
+// One volume's part of a page.
+class VolumePart {
  public:
-  VolumeMetrics(metrics::MetricsServer& server, const std::string& volume)
-      : server_(server),
-        volume_(volume),
-        commit_(server.Histogram("hexad_compute_commit_seconds",
-                                 "Time from a commit's LSN to its durability",
-                                 metrics::TimeBounds(), {{"volume", volume}}),
-                metrics::TimeBounds(), kMicros),
-        boxcar_(server.Histogram("hexad_compute_boxcar_bytes", "Size of sealed boxcars",
-                                 metrics::SizeBounds(), {{"volume", volume}}),
-                metrics::SizeBounds(), 1.0) {
-    for (int rank = 1; rank <= 6; ++rank) {
-      ack_.emplace_back(server.Histogram("hexad_compute_ack_seconds",
-                                         "Time from sealing a boxcar to its k-th acknowledgement",
-                                         metrics::TimeBounds(),
-                                         {{"volume", volume}, {"rank", absl::StrCat(rank)}}),
-                        metrics::TimeBounds(), kMicros);
-    }
-  }
+  VolumePart(Page& page, std::string volume) : page_(page), volume_(std::move(volume)) {}
 
-  void Update(const VolumeStatus& status, const VolumeStatistics& statistics) {
-    commit_.Update(statistics.commit_us);
-    boxcar_.Update(statistics.boxcar_bytes);
-    for (size_t i = 0; i < ack_.size(); ++i) ack_[i].Update(statistics.ack_us[i]);
-    UpdateCounters(statistics);
-    UpdateGauges(status, statistics);
-    for (const quorum::PgDescription& pg : status.pgs) UpdatePg(pg);
+  void Write(const VolumeStatus& status, const VolumeStatistics& statistics) {
+    WriteHistograms(statistics);
+    WriteCounters(statistics);
+    WriteGauges(status, statistics);
+    for (const quorum::PgDescription& pg : status.pgs) WritePg(pg);
   }
 
  private:
-  void Count(const std::string& name, const std::string& help, uint64_t value, Labels labels = {}) {
+  ClientMetric& Add(MetricType type, const char* name, const char* help, Labels labels) {
     labels["volume"] = volume_;
-    RaiseTo(server_.Counter(absl::StrCat("hexad_compute_", name), help, labels), value);
+    return page_.Add(type, name, help, labels);
   }
-  void Set(const std::string& name, const std::string& help, uint64_t value, Labels labels = {}) {
-    labels["volume"] = volume_;
-    server_.Gauge(absl::StrCat("hexad_compute_", name), help, labels)
-        .Set(static_cast<double>(value));
+  void Count(const char* name, const char* help, uint64_t value, const Labels& labels = {}) {
+    Add(MetricType::Counter, name, help, labels).counter.value = static_cast<double>(value);
+  }
+  void Set(const char* name, const char* help, uint64_t value, const Labels& labels = {}) {
+    Add(MetricType::Gauge, name, help, labels).gauge.value = static_cast<double>(value);
   }
 
-  void UpdateCounters(const VolumeStatistics& s) {
+  void WriteHistograms(const VolumeStatistics& s) {
+    const Scale times{metrics::TimeBounds(), kMicrosPerSecond};
+    const Scale sizes{metrics::SizeBounds(), kBytes};
+    Add(MetricType::Histogram, "commit_seconds", "Time from a commit's LSN to its durability", {})
+        .histogram = Translate(s.commit_us, times);
+    Add(MetricType::Histogram, "boxcar_bytes", "Size of sealed boxcars", {}).histogram =
+        Translate(s.boxcar_bytes, sizes);
+    for (size_t i = 0; i < s.ack_us.size(); ++i) {
+      Add(MetricType::Histogram, "ack_seconds",
+          "Time from sealing a boxcar to its k-th acknowledgement",
+          {{"rank", std::string(absl::StrCat(i + 1))}})
+          .histogram = Translate(s.ack_us[i], times);
+    }
+  }
+
+  void WriteCounters(const VolumeStatistics& s) {
     Count("mtrs_total", "MTRs that were given LSNs", s.mtrs);
     Count("records_total", "Redo records issued", s.records);
     Count("boxcars_total", "Boxcars sealed", s.boxcar_bytes.count());
@@ -107,7 +117,7 @@ class VolumeMetrics {
     }
   }
 
-  void UpdateGauges(const VolumeStatus& status, const VolumeStatistics& s) {
+  void WriteGauges(const VolumeStatus& status, const VolumeStatistics& s) {
     Set("vdl", "Volume durable LSN", status.vdl.value());
     Set("vcl", "Volume complete LSN", status.vcl.value());
     Set("last_issued_lsn", "The last LSN issued", status.last_issued.value());
@@ -118,7 +128,7 @@ class VolumeMetrics {
     Set("unsent_bytes", "Log queued in the process", s.unsent_bytes);
   }
 
-  void UpdatePg(const quorum::PgDescription& pg) {
+  void WritePg(const quorum::PgDescription& pg) {
     const std::string id = absl::StrCat(absl::Hex(pg.pg.value()));
     uint64_t behind = 0;
     for (const auto& member : pg.members) {
@@ -134,26 +144,23 @@ class VolumeMetrics {
         {{"pg", id}});
   }
 
-  metrics::MetricsServer& server_;
+  Page& page_;
   const std::string volume_;
-  HistogramFeed commit_;
-  HistogramFeed boxcar_;
-  std::vector<HistogramFeed> ack_;
 };
 
-ComputeMetrics::ComputeMetrics(metrics::MetricsServer& server, OpenVolumes& volumes)
-    : server_(server), volumes_(volumes) {
-  server_.OnScrape([this] { Refresh(); });
+}  // namespace
+
+ComputeMetrics::ComputeMetrics(metrics::MetricsServer& server, std::function<VolumesByName()> open)
+    : server_(server) {
+  server_.OnScrape([open = std::move(open)] {
+    Page page;
+    for (const auto& [name, volume] : open()) {
+      VolumePart(page, name).Write(volume->Status(), volume->Statistics());
+    }
+    return page.Take();
+  });
 }
 
 ComputeMetrics::~ComputeMetrics() { server_.StopRefreshing(); }
-
-void ComputeMetrics::Refresh() {
-  for (const auto& [name, volume] : volumes_.All()) {
-    auto& of_volume = by_volume_[name];
-    if (of_volume == nullptr) of_volume = std::make_unique<VolumeMetrics>(server_, name);
-    of_volume->Update(volume->Status(), volume->Statistics());
-  }
-}
 
 }  // namespace hexad::compute

@@ -1,30 +1,30 @@
-// What a compute process tells Prometheus, names hexad_compute_*. Nothing is counted twice: the
-// numbers are those of Volume::Statistics and Volume::Status, fetched when a page is asked for.
+// What a process with volumes open (hexad-compute, and `hexad bench write`) tells Prometheus, names
+// hexad_compute_*. Nothing is counted twice, nor kept: every page is made anew of
+// Volume::Statistics and Volume::Status, so that a volume that was closed is gone from it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
-#include "compute/host/open_volumes.h"
+#include "compute/engine.h"
 #include "metrics/metrics_server.h"
 
 namespace hexad::compute {
 
-class VolumeMetrics;
+using VolumesByName = std::map<std::string, std::shared_ptr<Volume>>;
 
 class ComputeMetrics {
  public:
-  // Both must outlive this.
-  ComputeMetrics(metrics::MetricsServer& server, OpenVolumes& volumes);
+  // `open` says what is open now, from any thread; both must outlive this.
+  ComputeMetrics(metrics::MetricsServer& server, std::function<VolumesByName()> open);
   ~ComputeMetrics();
+  ComputeMetrics(const ComputeMetrics&) = delete;
+  ComputeMetrics& operator=(const ComputeMetrics&) = delete;
 
  private:
-  void Refresh();
-
   metrics::MetricsServer& server_;
-  OpenVolumes& volumes_;
-  std::map<std::string, std::unique_ptr<VolumeMetrics>> by_volume_;
 };
 
 }  // namespace hexad::compute

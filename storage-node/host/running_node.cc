@@ -120,7 +120,10 @@ absl::Status RunningNode::Serve() {
         }
         if (!stopping_) driver_->Step(std::move(answered));
       });
-  metrics_server_->OnScrape([this] { ShowMetrics(); });
+  metrics_server_->OnScrape([this] {
+    ShowMetrics();
+    return metrics::MetricsServer::Families();
+  });
   loop_ = std::thread([this] { RunLoop(); });
   WatchListener();
   return absl::OkStatus();

@@ -1,6 +1,5 @@
 // Real power cuts and real full disks under a RocksDbSegmentStore: an ext4 of its own on a loop
-// device, shut down by ioctl, so that only what was fsynced survives (FAULTS.md, "How to inject";
-// F5, F21, F26).
+// device, shut down by ioctl, so that only what was fsynced survives.
 //
 // Needs root and loop devices; skipped with a reason where they are missing. Mounts live in a mount
 // namespace of this process, so they vanish with it however it ends.
@@ -16,6 +15,7 @@
 #include <fstream>
 
 #include "quorum/base/prng.h"
+#include "tests/contract/directory_watch.h"
 #include "tests/contract/store_pattern.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/contract/writer_process.h"
@@ -26,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBytes = 3000;
+constexpr uint32_t kChangesOfAnOpening = 40;  // of files, roughly
 constexpr unsigned long kExt4Shutdown = 0x8004587d;
 constexpr uint32_t kWithoutFlush = 2;
 
@@ -110,7 +111,6 @@ TEST_F(RealDisk, APowerCutTakesNoSyncedWriteAndLeavesAWholePrefix) {
     ASSERT_TRUE(machine.TurnOn());
     WriterProcess writer(WriterCommand(machine, kSeed, reached + 1, ""));
     ASSERT_TRUE(writer.WaitForWrites(1 + prng.Below(150))) << writer.Kill().failure;
-    usleep(static_cast<useconds_t>(prng.Below(20'000)));
     ASSERT_TRUE(machine.CutPower());
     const WriterReport report = writer.Kill();
     ASSERT_TRUE(machine.TurnOff());
@@ -134,8 +134,10 @@ TEST_F(RealDisk, APowerCutWhileItOpensLeavesAStoreThatOpens) {
   uint64_t reached = 0;
   for (int round = 0; round < 25; ++round) {
     ASSERT_TRUE(machine.TurnOn());
+    fs::create_directory(machine.store());
+    DirectoryWatch watch(machine.store());
     WriterProcess writer(WriterCommand(machine, kSeed, reached + 1, "synced"));
-    usleep(static_cast<useconds_t>(prng.Below(80'000)));
+    ASSERT_TRUE(watch.AwaitChanges(1 + static_cast<int>(prng.Below(kChangesOfAnOpening))));
     ASSERT_TRUE(machine.CutPower());
     synced = std::max(synced, writer.Kill().synced);
     ASSERT_TRUE(machine.TurnOff());

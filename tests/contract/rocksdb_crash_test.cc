@@ -3,9 +3,9 @@
 // it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "quorum/base/prng.h"
+#include "tests/contract/directory_watch.h"
 #include "tests/contract/store_pattern.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/contract/writer_process.h"
@@ -17,6 +17,7 @@ using testing::HasSubstr;
 
 constexpr uint64_t kSeed = 11;
 constexpr size_t kBytes = 4000;
+constexpr uint32_t kChangesOfAnOpening = 40;  // of files, roughly
 
 std::vector<std::string> WriterCommand(const std::string& directory, uint64_t first) {
   return {STORE_WRITER,           directory,
@@ -43,7 +44,6 @@ TEST(RocksDbCrash, KilledAtAnyMomentItKeepsEveryWriteThatReturned) {
   for (int round = 0; round < 15; ++round) {
     WriterProcess writer(WriterCommand(directory.path(), reached + 1));
     ASSERT_TRUE(writer.WaitForWrites(1 + prng.Below(120))) << writer.Kill().failure;
-    usleep(static_cast<useconds_t>(prng.Below(3000)));
     const WriterReport report = writer.Kill();
     EXPECT_EQ(report.failure, "");
     reached = CheckReached(directory.path());
@@ -59,11 +59,12 @@ TEST(RocksDbCrash, KilledWhileItOpensItOpensAgain) {
   uint64_t reached = 0;
   for (int round = 0; round < 15; ++round) {
     {
+      DirectoryWatch watch(directory.path());
       WriterProcess writer(WriterCommand(directory.path(), reached + 1));
-      usleep(static_cast<useconds_t>(prng.Below(60'000)));
+      ASSERT_TRUE(watch.AwaitChanges(1 + static_cast<int>(prng.Below(kChangesOfAnOpening))));
       const WriterReport report = writer.Kill();
       EXPECT_EQ(report.failure, "");
-      if (report.written == 0 && reached == 0) continue;  // perhaps not even a directory yet
+      if (report.written == 0 && reached == 0) continue;  // perhaps not even a database yet
     }
     const uint64_t now = CheckReached(directory.path());
     ASSERT_GE(now, reached) << "round " << round;

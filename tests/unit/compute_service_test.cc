@@ -8,12 +8,14 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "compute/io/clocks.h"
+#include "tests/unit/idle_volume.h"
 
 namespace hexad::compute {
 namespace {
@@ -24,20 +26,13 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kLong = std::chrono::seconds(30);
 constexpr auto kSoon = std::chrono::seconds(5);
 
-bool Eventually(const std::function<bool()>& done) {
-  for (const auto until = Clock::now() + kSoon; Clock::now() < until;) {
-    if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return false;
-}
-
 // A volume whose commits wait until it is closed.
-class HungVolume final : public Volume {
+class HungVolume final : public unit::IdleVolume {
  public:
   absl::StatusOr<Lsn> Commit(Mtr) override {
     std::unique_lock lock(mutex_);
     ++waiting_;
+    changed_.notify_all();
     changed_.wait_for(lock, kLong, [&] { return closed_; });
     --waiting_;
     return MakeUserError(UserError::kReadOnly, "it hangs");
@@ -47,23 +42,13 @@ class HungVolume final : public Volume {
     closed_ = true;
     changed_.notify_all();
   }
-  int waiting() const {
-    const std::lock_guard lock(mutex_);
-    return waiting_;
+  bool AwaitWaiting(int commits) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kSoon, [&] { return waiting_ == commits; });
   }
 
-  void OnDurable(Lsn, DurableCallback done) override { done(absl::OkStatus()); }
-  absl::Status WaitDurable(Lsn, Duration) override { return absl::OkStatus(); }
-  std::shared_ptr<const ReadView> PinReadPoint() override { return nullptr; }
-  absl::StatusOr<PageSnapshot> ReadPage(PageNo, Lsn) override { return PageSnapshot{}; }
-  absl::StatusOr<PageSnapshot> ReadNewest(PageNo) override { return PageSnapshot{}; }
-  Lsn vdl() const override { return Lsn::None(); }
-  uint32_t page_size() const override { return 4096; }
-  VolumeStatus Status() const override { return {}; }
-  VolumeStatistics Statistics() const override { return {}; }
-
  private:
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   bool closed_ = false;
   int waiting_ = 0;
@@ -83,24 +68,29 @@ class HungCluster final : public Cluster {
   absl::StatusOr<std::shared_ptr<Volume>> Open(const std::string& name,
                                                const OpenOptions& options) override {
     if (name == "main") return main_;
-    const auto until = Clock::now() + kLong;
-    while (!options.stop.stop_requested() && Clock::now() < until) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+    std::unique_lock lock(mutex_);
+    opening_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, options.stop, kLong, [] { return false; });
     return absl::UnavailableError("nobody answers");
+  }
+  bool AwaitOpening() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kSoon, [this] { return opening_; });
   }
 
  private:
   const std::shared_ptr<Volume> main_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool opening_ = false;
 };
 
 class ComputeServiceTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(volumes_.Start("main", {}).ok()); }
   // As soon as the opener has run.
-  bool IsOpen() {
-    return Eventually([&] { return volumes_.Find("main").ok(); });
-  }
+  bool IsOpen() { return volumes_.Open("main", {}, MonotonicNow() + Duration::Seconds(5)).ok(); }
   grpc::Status Write() {
     v1::WritePagesRequest ask;
     ask.set_volume("main");
@@ -122,10 +112,10 @@ TEST_F(ComputeServiceTest, CallsThatWaitLeaveThreadsForDescribe) {
     told_to_retry += status.error_message().starts_with("RETRY") ? 1 : 0;
   };
   for (int i = 0; i < ComputeService::kMaxWaiting; ++i) writers.emplace_back(write);
-  EXPECT_TRUE(Eventually([&] { return main_->waiting() == ComputeService::kMaxWaiting; }));
-  for (int i = 0; i < 5; ++i) writers.emplace_back(write);
-  EXPECT_TRUE(Eventually([&] { return told_to_retry == 5; })) << "at once, nothing happened";
-  EXPECT_EQ(main_->waiting(), ComputeService::kMaxWaiting);
+  EXPECT_TRUE(main_->AwaitWaiting(ComputeService::kMaxWaiting));
+  for (int i = 0; i < 5; ++i) write();
+  EXPECT_EQ(told_to_retry, 5) << "at once, nothing happened";
+  EXPECT_TRUE(main_->AwaitWaiting(ComputeService::kMaxWaiting));
 
   v1::ComputeDescription description;
   EXPECT_TRUE(service_.Describe(nullptr, nullptr, &description).ok());
@@ -140,7 +130,7 @@ TEST_F(ComputeServiceTest, CallsThatWaitLeaveThreadsForDescribe) {
 TEST_F(ComputeServiceTest, TheEndWakesWhoWaitsForAVolume) {
   ASSERT_TRUE(IsOpen());
   std::thread writer([&] { EXPECT_THAT(Write().error_message(), StartsWith("READ_ONLY")); });
-  EXPECT_TRUE(Eventually([&] { return main_->waiting() == 1; }));
+  EXPECT_TRUE(main_->AwaitWaiting(1));
   const auto start = Clock::now();
   volumes_.CloseAll();
   writer.join();
@@ -151,9 +141,11 @@ TEST_F(ComputeServiceTest, TheEndWakesWhoWaitsForAVolume) {
 TEST(OpenVolumesTest, TheEndDoesNotWaitForAnOpening) {
   const auto start = Clock::now();
   {
-    OpenVolumes volumes(std::make_unique<HungCluster>(nullptr));
+    auto cluster = std::make_unique<HungCluster>(nullptr);
+    HungCluster& hung = *cluster;
+    OpenVolumes volumes(std::move(cluster));
     ASSERT_TRUE(volumes.Start("hung", {}).ok());
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(hung.AwaitOpening());
   }
   EXPECT_LT(Clock::now() - start, kSoon);
 }

@@ -53,8 +53,10 @@ const std::vector<Row>& Matrix() {
       {"metrics/", {"quorum/base/"}},
       {"storage-node/", shell_and({"storage-node/core/"})},
       {"compute/", shell_and({"compute/core/"})},
-      // Ring 2. The command line sees the engine's one header, and the workloads that it runs.
-      {"cli/", shell_and({"compute/engine.h", "bench/workload/", "bench/floor/"})},
+      // Ring 2. The command line sees the engine's one header (and what a process with volumes open
+      // tells Prometheus, which the bench is), and the workloads that it runs.
+      {"cli/", shell_and({"compute/engine.h", "compute/host/compute_metrics.h", "bench/workload/",
+                          "bench/floor/"})},
       {"bench/workload/", shell_and({"compute/engine.h", "compute/core/"})},
       {"bench/floor/", shell_and({"storage-node/"})},
       {"bench/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",
@@ -64,6 +66,8 @@ const std::vector<Row>& Matrix() {
   };
   return kMatrix;
 }
+
+constexpr char kThisFile[] = "tests/unit/layering_test.cc";
 
 const std::vector<std::string> kRing0 = {"quorum/", "backtrack/", "storage-node/core/",
                                          "compute/core/"};
@@ -142,6 +146,18 @@ std::vector<std::string> BannedWords(const std::string& path, const std::string&
   return found;
 }
 
+// A test waits for an event, with a deadline; time alone proves nothing. Only tests/cluster, whose
+// events happen in other processes, may look again after a while.
+std::vector<std::string> Sleeps(const std::string& path, const std::string& text) {
+  static const std::regex kSleep(R"(\b(sleep_for|sleep_until|u?sleep|nanosleep|SleepFor)(\s*)\()");
+  std::vector<std::string> found;
+  if (!path.starts_with("tests/") || path.starts_with("tests/cluster/")) return found;
+  std::smatch match;
+  const std::string code = WithoutComments(text);
+  if (std::regex_search(code, match, kSleep)) found.push_back(path + " calls " + match[1].str());
+  return found;
+}
+
 // What an archive of ring 0 must not need from elsewhere (nm -C names).
 std::vector<std::string> BannedSymbols(const std::string& nm_output) {
   static const std::regex kBanned(
@@ -212,6 +228,15 @@ TEST(LayeringCheckers, CatchAPlantedWord) {
               IsEmpty());
 }
 
+TEST(LayeringCheckers, CatchAPlantedSleep) {
+  EXPECT_THAT(Sleeps("tests/unit/x.cc", "std::this_thread::sleep_for(kPause);"),
+              ElementsAre("tests/unit/x.cc calls sleep_for"));
+  EXPECT_THAT(Sleeps("tests/contract/x.cc", "usleep(10);"), SizeIs(1));
+  EXPECT_THAT(Sleeps("tests/model/x.cc", "absl::SleepFor(pause);"), SizeIs(1));
+  EXPECT_THAT(Sleeps("tests/unit/x.cc", "// no sleep(1) here\nint asleep(int);"), IsEmpty());
+  EXPECT_THAT(Sleeps("tests/cluster/x.cc", "std::this_thread::sleep_for(kPause);"), IsEmpty());
+}
+
 TEST(LayeringCheckers, CatchAPlantedSymbol) {
   EXPECT_THAT(BannedSymbols("                 U clock_gettime\n"), ElementsAre("clock_gettime"));
   EXPECT_THAT(BannedSymbols("                 U pthread_mutex_lock\n"), SizeIs(1));
@@ -232,6 +257,15 @@ TEST(Layering, EveryIncludeIsAllowedByTheMatrix) {
     for (const std::string& one : WrongIncludes(path, ReadFile(path))) wrong.push_back(one);
   }
   EXPECT_THAT(wrong, IsEmpty());
+}
+
+TEST(Layering, OnlyTestsOfProcessesSleep) {
+  std::vector<std::string> found;
+  for (const std::string& path : Sources({"tests"})) {
+    if (path == kThisFile) continue;  // it quotes what it looks for
+    for (const std::string& one : Sleeps(path, ReadFile(path))) found.push_back(one);
+  }
+  EXPECT_THAT(found, IsEmpty());
 }
 
 TEST(Layering, RingZeroNamesNoThreadClockFileOrLibrary) {

@@ -34,9 +34,7 @@ class NodeClient {
                                      grpc::InsecureChannelCredentials())),
         node_(v1::NodeService::NewStub(channel_)),
         segment_(v1::SegmentService::NewStub(channel_)),
-        stream_(segment_->Log(&context_)) {
-    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  }
+        stream_(OpenStream()) {}
   ~NodeClient() { context_.TryCancel(); }
 
   v1::NodeService::Stub& node() { return *node_; }
@@ -141,11 +139,17 @@ class NodeClient {
   }
 
  private:
+  using Stream = grpc::ClientReaderWriter<v1::WriterFrame, v1::NodeFrame>;
+  std::unique_ptr<Stream> OpenStream() {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return segment_->Log(&context_);  // a deadline that is set later counts for nothing
+  }
+
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::NodeService::Stub> node_;
   std::unique_ptr<v1::SegmentService::Stub> segment_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::WriterFrame, v1::NodeFrame>> stream_;
+  std::unique_ptr<Stream> stream_;
   std::vector<quorum::SegmentAnswer> answers_;
   quorum::Refused last_refusal_;
 };

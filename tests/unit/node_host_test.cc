@@ -2,22 +2,22 @@
 // it does when its disk fails.
 #include "storage-node/host/node_host.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
-#include <thread>
+#include <functional>
+#include <mutex>
 
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 #include "storage-node/io/listener_watch.h"
 #include "storage-node/io/memory_segment_store.h"
+#include "tests/unit/http_get.h"
 #include "tests/unit/node_client.h"
 
 namespace hexad::storage_node {
@@ -29,6 +29,7 @@ using testing::kEpoch;
 using testing::kPageSize;
 using testing::LogMaker;
 using testing::NodeClient;
+using unit::HttpGet;
 
 std::unique_ptr<NodeHost> StartOrDie(const NodeHostOptions& options) {
   auto node = NodeHost::Start(options);
@@ -40,31 +41,15 @@ std::vector<quorum::RosterNode> RosterOf(const NodeHost& node) {
   return {{NodeId("n1"), AzId("a"), node.incarnation()}};
 }
 
-// Waits for something that background work brings about; false after some seconds.
-template <class Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+// Until `done` says so of the first segment. Nothing announces what a node does by itself, so it is
+// asked again and again; a round trip paces it. False after some seconds.
+bool AwaitSegment(NodeClient& client,
+                  const std::function<bool(const v1::SegmentDescription&)>& done) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (std::chrono::steady_clock::now() < until) {
+    if (done(client.Describe().segments(0))) return true;
   }
   return false;
-}
-
-std::string HttpGet(int port, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string answer;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-    const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
-    (void)!write(fd, request.data(), request.size());
-    char buffer[4096];
-    for (ssize_t n = 0; (n = read(fd, buffer, sizeof buffer)) > 0;) answer.append(buffer, n);
-  }
-  close(fd);
-  return answer;
 }
 
 class NodeHostTest : public ::testing::Test {
@@ -235,7 +220,7 @@ TEST_F(NodeHostTest, GossipFillsWhatTheWriterNeverSent) {
   LogMaker log;
   to_n1.Send({log.Image(PageNo(1), 'g'), log.Image(PageNo(2), 'h')});
   ASSERT_TRUE(to_n1.AwaitAck(Lsn(2)));
-  EXPECT_TRUE(Eventually([&] { return to_n2.Describe().segments(0).scl() == 2; }));
+  EXPECT_TRUE(AwaitSegment(to_n2, [](const auto& segment) { return segment.scl() == 2; }));
 }
 
 TEST_F(NodeHostTest, TheCoalescerMovesTheLogAndPagesStayTheSame) {
@@ -253,7 +238,7 @@ TEST_F(NodeHostTest, TheCoalescerMovesTheLogAndPagesStayTheSame) {
   ASSERT_TRUE(client.AwaitAck(Lsn(40)));
   client.Send({log.Image(PageNo(9), 'z')});
   ASSERT_TRUE(client.AwaitAck(Lsn(41)));
-  EXPECT_TRUE(Eventually([&] { return client.Describe().segments(0).coalesced_lsn() >= 16; }));
+  EXPECT_TRUE(AwaitSegment(client, [](const auto& s) { return s.coalesced_lsn() >= 16; }));
   for (uint32_t page = 0; page < 8; ++page) {
     const auto answer = client.Read(PageNo(page), Lsn(41), Lsn(41));
     const auto* read = std::get_if<quorum::PageRead>(&answer);
@@ -298,7 +283,7 @@ TEST_F(NodeHostTest, AFullDiskRefusesTheLogButStillPromises) {
   EXPECT_TRUE(client.Describe().segments(0).promised_number() == 2);
 }
 
-// FAULTS row 22. The process ends with the code of a fail-stop, and no ack has left it.
+// The process ends with the code of a fail-stop, and no ack has left it.
 TEST_F(NodeHostTest, AFailedWriteStopsTheNodeBeforeItAcknowledges) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(
@@ -329,16 +314,35 @@ TEST_F(NodeHostTest, StoppingAnswersOpenCallsAndEndsStreams) {
 
 // ---- the listener ------------------------------------------------------------------------------
 
-// Was `deaf` called within about a second?
+// Was `deaf` called, by the time of twice as many looks as it takes?
 bool IsFoundDeaf(int port, bool alive) {
-  std::atomic<bool> deaf = false;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool deaf = false;
+  int asked = 0;  // `alive` is asked once or twice a look
   ListenerWatchOptions options;
   options.port = port;
   options.every = std::chrono::milliseconds(10);
   options.patience = std::chrono::milliseconds(100);
   ListenerWatch watch(
-      options, [&] { return alive; }, [&] { deaf = true; });
-  for (int i = 0; i < 100 && !deaf; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      options,
+      [&] {
+        const std::lock_guard lock(mutex);
+        ++asked;
+        changed.notify_all();
+        return alive;
+      },
+      [&] {
+        const std::lock_guard lock(mutex);
+        deaf = true;
+        changed.notify_all();
+      });
+  {
+    std::unique_lock lock(mutex);
+    const bool looked = changed.wait_for(lock, std::chrono::seconds(20),
+                                         [&] { return deaf || asked >= 2 * 2 * options.failures; });
+    EXPECT_TRUE(looked);
+  }
   watch.Stop();
   return deaf;
 }

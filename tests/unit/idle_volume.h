@@ -1,0 +1,30 @@
+// A volume on which nothing happens: what a test of something else overrides.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "compute/engine.h"
+
+namespace hexad::unit {
+
+class IdleVolume : public compute::Volume {
+ public:
+  absl::StatusOr<Lsn> Commit(compute::Mtr) override { return Lsn::None(); }
+  void OnDurable(Lsn, DurableCallback done) override { done(absl::OkStatus()); }
+  absl::Status WaitDurable(Lsn, Duration) override { return absl::OkStatus(); }
+  std::shared_ptr<const compute::ReadView> PinReadPoint() override { return nullptr; }
+  absl::StatusOr<compute::PageSnapshot> ReadPage(PageNo, Lsn) override {
+    return compute::PageSnapshot{};
+  }
+  absl::StatusOr<compute::PageSnapshot> ReadNewest(PageNo) override {
+    return compute::PageSnapshot{};
+  }
+  void Close() override {}
+  Lsn vdl() const override { return Lsn::None(); }
+  uint32_t page_size() const override { return 4096; }
+  compute::VolumeStatus Status() const override { return {}; }
+  compute::VolumeStatistics Statistics() const override { return {}; }
+};
+
+}  // namespace hexad::unit
