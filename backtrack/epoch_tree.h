@@ -1,4 +1,4 @@
-// The epoch tree: every writer tenure is an epoch, every epoch forks a parent (DESIGN section 8).
+// The epoch tree: every writer tenure is an epoch, every epoch forks a parent (docs/recovery.md).
 // Recovery, backtrack and clone are one operation on it: fork, and make the child the head.
 #pragma once
 

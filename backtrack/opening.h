@@ -1,4 +1,4 @@
-// Opening a volume: seal, inventory, refill, begin (DESIGN section 8). Crash recovery and failover
+// Opening a volume: seal, inventory, refill, begin (docs/recovery.md). Crash recovery and failover
 // now, backtrack with another fork point later.
 //
 //             poll          3 promises            inventories          write quorum         4 begun

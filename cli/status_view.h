@@ -1,4 +1,4 @@
-// A ClusterPicture for people (a table per thing) and for programs (the JSON of CLI.md).
+// A ClusterPicture for people (a table per thing) and for programs (JSON).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -45,7 +45,8 @@ int Fail(const absl::Status& status) {
   return kFailed;
 }
 
-// gRPC's listener never recovers from running out of descriptors (FAULTS.md).
+// gRPC's listener never recovers from running out of descriptors (listener_watch.h of the storage
+// node).
 void RaiseFileLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -1,7 +1,7 @@
 // The process's numbers, served to Prometheus over HTTP: a registry and the page that shows it.
 //
 // Names are hexad_node_* and hexad_compute_*, with the unit at the end (_seconds, _bytes, _total),
-// and the words of DESIGN section 1. Making a metric is for start-up; using one is lock-free.
+// and the words of docs/protocol.md. Making a metric is for start-up; using one is lock-free.
 #pragma once
 
 #include <prometheus/counter.h>

@@ -21,7 +21,7 @@ struct Member {
 };
 
 // A PG's members at one membership epoch. In this version always a plain "write k of n";
-// transitions (DESIGN section 9) become further shapes of `Quorums()`.
+// transitions (Verbitski 2018, section 4.1) become further shapes of `Quorums()`.
 struct Membership {
   PgId pg;
   MembershipEpoch epoch{1};

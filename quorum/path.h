@@ -1,4 +1,4 @@
-// Which log positions a history consists of (DESIGN section 8).
+// Which log positions a history consists of (docs/recovery.md).
 //
 // An epoch's visible log is the path from it to the root, each ancestor cut at the fork of its
 // child:

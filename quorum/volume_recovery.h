@@ -1,4 +1,5 @@
-// What a read quorum's inventories prove (DESIGN section 8, step 2; Verbitski 2018, section 2.4).
+// What a read quorum's inventories prove (docs/recovery.md, section 3; Verbitski
+// 2018, section 2.4).
 // Pure: inventories in, recovered points and the refill plan out.
 //
 //   PGCL' = highest SCL per PG among the answers: any 3 of 6 meet the 4 that made a record durable

@@ -1,5 +1,5 @@
 // The floor: what this machine can do at best, so that Hexad's numbers have something to be
-// compared with (DESIGN section 13).
+// compared with.
 //
 // Six processes and one client, the same six-way bidirectional gRPC stream, the same boxcar sizes
 // and the same fsynced RocksDB append as the real thing, and no logic at all: no epochs, no chains,

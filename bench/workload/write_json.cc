@@ -1,4 +1,4 @@
-// The result of a run as the object that CLI.md promises.
+// The result of a run as the object that `hexad bench write --json` prints.
 #include <nlohmann/json.hpp>
 
 #include "bench/workload/write_workload.h"

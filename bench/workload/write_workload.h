@@ -63,7 +63,7 @@ struct WriteResult {
 // the run ended. Blocks. One run at a time per volume.
 absl::StatusOr<WriteResult> RunWriteWorkload(compute::Volume& volume, const WriteOptions& options);
 
-// The object of CLI.md, "hexad bench write --json", on one line.
+// The object that `hexad bench write --json` prints, on one line.
 std::string FormatJson(const WriteResult& result);
 
 }  // namespace hexad::workload

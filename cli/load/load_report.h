@@ -1,5 +1,5 @@
 // The result of `hexad bench write` for people: rate, commit latency, the six acks, and who was the
-// fourth. (The JSON is bench/workload's own, CLI.md's object.)
+// fourth. (The JSON is bench/workload's own.)
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// The four errors that a user of a volume can get, and nothing else (FAULTS.md). Each has a
+// The four errors that a user of a volume can get, and nothing else (compute/engine.h). Each has a
 // canonical status code, and is the first word of the message, so that it survives every wire.
 #pragma once
 

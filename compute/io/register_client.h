@@ -1,5 +1,5 @@
 // Names: registers that are decided by ballots over the six nodes that rendezvous hashing of the
-// key picks (DESIGN, "Names and places"; quorum/register.h). Any three answers find what a write
+// key picks (docs/protocol.md, "Names"; quorum/register.h). Any three answers find what a write
 // quorum has accepted. A node that belongs to no cluster may have lost its disk: it refuses, and
 // counts for nothing here.
 //

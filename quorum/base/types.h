@@ -1,5 +1,5 @@
-// The nouns of the protocol as types. DESIGN section 1 defines the words; this file gives each its
-// width, its smallest value and its "none".
+// The nouns of the protocol as types. The words are those of docs/protocol.md; this file gives
+// each its width, its smallest value and its "none".
 #pragma once
 
 #include <cstdint>

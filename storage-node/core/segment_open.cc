@@ -1,5 +1,5 @@
-// A segment's side of opening a volume: poll, seal, inventory, fetch, refill, begin (DESIGN section
-// 8).
+// A segment's side of opening a volume: poll, seal, inventory, fetch, refill, begin
+// (docs/recovery.md).
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"

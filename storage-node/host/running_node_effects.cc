@@ -87,7 +87,7 @@ void RunningNode::ReadNext() { server_->ReadNext(); }
 void RunningNode::ReadOn() { server_->ResumeReading(); }
 
 // A failed fsync is never retried: what the disk holds now is unknown, so this process must not say
-// another word (FAULTS row 22). Threads, queues and destructors are left as they are.
+// another word. Threads, queues and destructors are left as they are.
 void RunningNode::FailStop(const absl::Status& status) {
   spdlog::critical(
       "{}: a write failed, so this node stops: {}. Its folder cannot be trusted any "

@@ -1,4 +1,4 @@
-// The node's gRPC server: one completion queue, drained by one thread (DESIGN section 13).
+// The node's gRPC server: one completion queue, drained by one thread.
 //
 // Everything that gRPC does in this process goes through that queue: Log streams, unary calls, and
 // the calls to peers. Another thread in a completion queue, or gRPC's callback API, would take

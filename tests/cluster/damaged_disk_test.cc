@@ -1,4 +1,4 @@
-// F20, F25, F26 with real processes: a node's data folder deleted, cut short or damaged between two
+// Real processes: a node's data folder deleted, cut short or damaged between two
 // starts, and disks that are full. The node says what is wrong and how to go on, or refuses for as
 // long as it must; the volume stays writable and readable, and nothing acknowledged is lost.
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// F1 to F3 with real processes, under a writer at full speed: with two nodes or an AZ killed
+// Real processes, under a writer at full speed: with two nodes or an AZ killed
 // commits go on and none fails; with three killed writes stop, in the user's words, and reads go
 // on; with the third back writes resume by themselves, through the same open volume.
 #include <gmock/gmock.h>
@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 // Enough that every kill and every return falls into full flight.
 constexpr uint64_t kManyMtrs = 3000;
-// FAULTS.md F3: a writer without its quorum says so within 15 s.
+// A writer without its quorum says so within 15 s.
 constexpr double kStopsWithinSeconds = 15;
 
 // One cluster for all tests of the suite; each begins with everything up and a volume of its own.

@@ -1,4 +1,4 @@
-// F6 again and again: the writer is killed at full speed; every acknowledged MTR is there, none is
+// Again and again: the writer is killed at full speed; every acknowledged MTR is there, none is
 // partly applied, and the six segments are equal. Real processes, real disks, through the command
 // itself.
 //

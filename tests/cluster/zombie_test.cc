@@ -1,4 +1,4 @@
-// F7 and F12 with real processes: a writer that is stopped at full speed, replaced, and woken is
+// Real processes: a writer that is stopped at full speed, replaced, and woken is
 // FENCED for ever and does no harm; storage nodes that hang cost no commit.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

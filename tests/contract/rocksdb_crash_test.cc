@@ -1,5 +1,5 @@
-// The process under a RocksDbSegmentStore dies at any moment, or its system calls fail (F1, F6,
-// F22). What it had reported before must be there, whole, and nothing else but whole writes after
+// The process under a RocksDbSegmentStore dies at any moment, or its system calls fail.
+// What it had reported before must be there, whole, and nothing else but whole writes after
 // it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

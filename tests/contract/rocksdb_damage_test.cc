@@ -1,5 +1,5 @@
 // Damage to the files of a RocksDbSegmentStore: what is found, when, and that nothing damaged is
-// ever returned as data (F20, F23, F24; I8).
+// ever returned as data.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -350,7 +350,7 @@ TEST_F(RocksDbValues, AVersionIsBelievedOnlyWhole_AndOnlyInItsPlace) {
     PutRaw("pages", key, sealed.substr(0, size));
     EXPECT_TRUE(absl::IsDataLoss(read().status())) << "cut to " << size;
   }
-  // A misdirected write: whole, but sealed for another page, timeline or LSN (F24).
+  // A misdirected write: whole, but sealed for another page, timeline or LSN.
   for (const std::string& other :
        {VersionKey(kPg, PageNo(1), kTimeline, Lsn(9)),
         VersionKey(kPg, kPage, TimelineId(2), Lsn(9)), VersionKey(kPg, kPage, kTimeline, Lsn(8)),

@@ -1,4 +1,4 @@
-// RocksDbSegmentStore on a disk that fails or is full (F22, F26).
+// RocksDbSegmentStore on a disk that fails or is full.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -196,7 +196,7 @@ TEST_P(SegmentStoreContract, AReadStartsAtTheNewestVisibleImage) {
 }
 
 TEST_P(SegmentStoreContract, AReadWalksTheRangesOfItsPathNewestFirst) {
-  // The clone forks at 10, and was backtracked from 30 to 22 (DESIGN section 8).
+  // The clone forks at 10, and was backtracked from 30 to 22 (quorum/path.h).
   Write({Image(Lsn(4)), Run(Lsn(8)), Run(Lsn(15)), Image(Lsn(16))});
   Write({Run(Lsn(21), kClone), Image(Lsn(25), kClone), Run(Lsn(41), kClone)});
   const std::vector<LsnRange> path = {

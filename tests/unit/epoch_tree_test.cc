@@ -1,4 +1,4 @@
-// The epoch tree on DESIGN section 8's worked example, and everything that may not be added to it.
+// The epoch tree on the worked example of path_test.cc, and everything that may not be added to it.
 #include "backtrack/epoch_tree.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The include matrix of DESIGN section 3, read off every #include of the tree; the ban on threads,
+// The include matrix of ARCHITECTURE.md, read off every #include of the tree; the ban on threads,
 // clocks, files and libraries in ring 0, read off its sources and off its archives' undefined
 // symbols.
 //
@@ -146,6 +146,14 @@ std::vector<std::string> BannedWords(const std::string& path, const std::string&
   return found;
 }
 
+// Who reads this tree has its docs/ and the two papers, and nothing else.
+std::vector<std::string> ForeignCitations(const std::string& path, const std::string& text) {
+  static const std::regex kForeign(R"(\b(DESIGN|FAULTS\.md|CLI\.md|AURORA\.md|STYLE\.md)(?!\w))");
+  std::smatch match;
+  if (!std::regex_search(text, match, kForeign)) return {};
+  return {path + " cites " + match[1].str()};
+}
+
 // A test waits for an event, with a deadline; time alone proves nothing. Only tests/cluster, whose
 // events happen in other processes, may look again after a while.
 std::vector<std::string> Sleeps(const std::string& path, const std::string& text) {
@@ -237,6 +245,13 @@ TEST(LayeringCheckers, CatchAPlantedSleep) {
   EXPECT_THAT(Sleeps("tests/cluster/x.cc", "std::this_thread::sleep_for(kPause);"), IsEmpty());
 }
 
+TEST(LayeringCheckers, CatchAPlantedCitation) {
+  EXPECT_THAT(ForeignCitations("quorum/x.h", "// (DESIGN section 8)\n"),
+              ElementsAre("quorum/x.h cites DESIGN"));
+  EXPECT_THAT(ForeignCitations("docs/x.md", "see FAULTS.md, row 3"), SizeIs(1));
+  EXPECT_THAT(ForeignCitations("docs/x.md", "see docs/recovery.md; a design"), IsEmpty());
+}
+
 TEST(LayeringCheckers, CatchAPlantedSymbol) {
   EXPECT_THAT(BannedSymbols("                 U clock_gettime\n"), ElementsAre("clock_gettime"));
   EXPECT_THAT(BannedSymbols("                 U pthread_mutex_lock\n"), SizeIs(1));
@@ -264,6 +279,21 @@ TEST(Layering, OnlyTestsOfProcessesSleep) {
   for (const std::string& path : Sources({"tests"})) {
     if (path == kThisFile) continue;  // it quotes what it looks for
     for (const std::string& one : Sleeps(path, ReadFile(path))) found.push_back(one);
+  }
+  EXPECT_THAT(found, IsEmpty());
+}
+
+TEST(Layering, OnlyDocumentsOfThisTreeAreCited) {
+  std::vector<std::string> found;
+  std::vector<std::string> files = Sources({"quorum", "backtrack", "proto", "topology", "metrics",
+                                            "storage-node", "compute", "cli", "tests", "bench"});
+  for (const auto& entry : fs::recursive_directory_iterator("docs")) {
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  }
+  for (const char* file : {"README.md", "ARCHITECTURE.md", "CMakeLists.txt"}) files.push_back(file);
+  for (const std::string& path : files) {
+    if (path == kThisFile) continue;  // it quotes what it looks for
+    for (const std::string& one : ForeignCitations(path, ReadFile(path))) found.push_back(one);
   }
   EXPECT_THAT(found, IsEmpty());
 }

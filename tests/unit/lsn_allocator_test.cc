@@ -18,8 +18,8 @@ TEST(LsnAllocator, HandsOutContiguousRuns) {
   EXPECT_EQ(allocator.next(), Lsn(15));
 }
 
-// DESIGN section 8's example: fork 900, first 1901, LAL 1000. The VDL is far below the epoch's
-// first LSN, and the limit still leaves a whole LAL of room.
+// The example of tests/unit/path_test.cc: fork 900, first 1901, LAL 1000. The VDL is far below the
+// epoch's first LSN, and the limit still leaves a whole LAL of room.
 TEST(LsnAllocator, CountsFromTheEpochsStartWhileTheVdlIsBelowIt) {
   LsnAllocator allocator(Lsn(1901), Lsn(900), 1000);
   EXPECT_EQ(allocator.limit(), Lsn(2900));

@@ -1,5 +1,4 @@
-// Which log positions a history consists of (quorum/path.h; DESIGN section 8 and its worked
-// example).
+// Which log positions a history consists of (quorum/path.h), and a worked example.
 #include "quorum/path.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +25,7 @@ Path FromSteps(std::vector<PathStep> steps) {
   return path.ok() ? *path : Path();
 }
 
-// --- The worked example of DESIGN section 8 ------------------------------------------------------
+// --- The worked example --------------------------------------------------------------------------
 
 class WorkedExample : public ::testing::Test {
  protected:

@@ -16,8 +16,8 @@ constexpr TimelineId kA{0xa};
 
 EpochId E(uint32_t number) { return EpochId{number, number}; }
 
-// DESIGN section 8's example, as a PG sees it that holds every fifth record: tails are multiples
-// of 5.
+// The example of tests/unit/path_test.cc, as a PG sees it that holds every fifth record: tails are
+// multiples of 5.
 class WorkedExample : public ::testing::Test {
  protected:
   PgPath e1 = PgPath::Root(kA).Fork(E(1), Lsn(0), Lsn(2), Lsn(0));

@@ -1,6 +1,6 @@
 // Quorum sets: the arithmetic of "k of n", expressions against a dumb twin, overlap proofs with a
-// broken rule for each kind, and slack. A membership change is proved step by step (DESIGN section
-// 9).
+// broken rule for each kind, and slack. A membership change is proved step by step
+// (Verbitski 2018, section 4.1).
 #include "quorum/quorum_set.h"
 
 #include <gmock/gmock.h>

@@ -256,8 +256,8 @@ TEST(VolumeWriter, HeartbeatGoesToEveryBegunSegment) {
   EXPECT_EQ(world.writer.NextDeadline(), world.now + options.heartbeat);
 }
 
-// DESIGN section 7: not >= VDL (a quiet PG's SCL stays low), and never more than what a write
-// quorum has reached, or a read might wait for ever.
+// docs/protocol.md, "Reading": not >= VDL (a quiet PG's SCL stays low), and never more than what a
+// write quorum has reached, or a read might wait for ever.
 TEST(VolumeWriter, CompleteToIsThePgsTailAndNeverAbovePgcl) {
   WriterOptions options;
   options.boxcar_target_bytes = 1;  // one boxcar per record
