@@ -24,6 +24,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -114,6 +115,9 @@ class Volume {
   // names its page's last LSN). READ_ONLY, FENCED, RETRY (it was held back to the end of the commit
   // timeout), INVALID_ARGUMENT (empty, or a page far beyond the volume's end).
   virtual absl::StatusOr<Lsn> Commit(Mtr mtr) = 0;
+  // For threads that must not be blocked: nothing where Commit would have to wait, and then nothing
+  // has happened.
+  virtual absl::StatusOr<std::optional<Lsn>> TryCommit(const Mtr& mtr) = 0;
   // Calls back once, in LSN order, on some thread that must not be blocked: OK when VDL >= lsn;
   // COMMIT_UNKNOWN after the commit timeout, or if the volume is closed first; FENCED (the commit
   // may be in the next writer's history or not: COMMIT_UNKNOWN to its user).

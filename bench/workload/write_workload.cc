@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,23 +46,32 @@ struct Tally {
   std::vector<AckLine> acks;  // not yet in the log
   bool keep_acks = false;
   bool driver_waits = false;
+  // One MTR in flight, and nothing to do between two: the completion submits the next one itself,
+  // so that no other thread has to wake up for it. It keeps the place in flight meanwhile.
+  bool hand_on = false;
+  bool handing_on = false;
 };
 
-void Complete(Tally& tally, const absl::Status& status, steady_clock::time_point start,
+// True: submit the next MTR.
+bool Complete(Tally& tally, const absl::Status& status, steady_clock::time_point start,
               const AckLine& line) {
   const auto micros = static_cast<uint64_t>(Since(start).micros());
-  const std::lock_guard lock(tally.mutex);
-  --tally.in_flight;
+  std::unique_lock lock(tally.mutex);
   if (status.ok()) {
     ++tally.acked;
     tally.commit_us.Add(micros);
     tally.interval_us.Add(micros);
     if (tally.keep_acks) tally.acks.push_back(line);
+    if (tally.hand_on && tally.ended.ok()) return tally.handing_on = true;
   } else {
     ++tally.unknown;
     if (tally.ended.ok()) tally.ended = status;
   }
-  if (tally.driver_waits) tally.changed.notify_one();
+  --tally.in_flight;
+  const bool wake = tally.driver_waits;
+  lock.unlock();
+  if (wake) tally.changed.notify_one();
+  return false;
 }
 
 class WriteRun {
@@ -82,11 +92,12 @@ class WriteRun {
       ack_log_ = *std::move(log);
       tally_->keep_acks = true;
     }
+    tally_->hand_on = options_.depth == 1 && ack_log_ == nullptr;  // the driver writes the ack log
     Warm();
     const compute::VolumeStatistics before = volume_.Statistics();
     start_ = last_progress_ = steady_clock::now();
-    for (uint64_t n = 0; WaitForRoom(n); ++n) {
-      if (!Submit(n)) break;
+    while (WaitForRoom(next_)) {
+      if (!Submit()) break;
     }
     const absl::Status log_status = WaitForLastAnswers();
     if (!log_status.ok()) return log_status;
@@ -140,8 +151,8 @@ class WriteRun {
     }
   }
 
-  // One MTR. False if it was refused for good.
-  bool Submit(uint64_t n) {
+  absl::StatusOr<compute::Mtr> NextMtr(AckLine& line) {
+    const uint64_t n = next_;
     compute::Mtr mtr = volume_.BeginMtr();
     WorkloadRecord record;
     record.sequence = base_ + n;
@@ -149,30 +160,60 @@ class WriteRun {
     record.count = options_.records_per_mtr;
     record.offset = static_cast<uint32_t>(n / groups_ % slots_) * options_.record_bytes;
     const auto first = static_cast<uint32_t>(n % groups_) * options_.records_per_mtr;
-    AckLine line;
     for (record.position = 0; record.position < record.count; ++record.position) {
       record.page = PageNo(first + record.position);
       EncodeRecord(record, bytes_);
       const absl::Status status = mtr.Write(record.page, record.offset, bytes_);
-      if (!status.ok()) return Refused(status);
+      if (!status.ok()) return status;
       if (record.position == 0) line.record = record;
     }
+    return mtr;
+  }
+
+  // One MTR. False if it was refused for good.
+  bool Submit() {
+    AckLine line;
+    absl::StatusOr<compute::Mtr> mtr = NextMtr(line);
+    if (!mtr.ok()) return Refused(mtr.status());
     {
       const std::lock_guard lock(tally_->mutex);
       ++tally_->in_flight;
     }
     const auto start = steady_clock::now();
-    const absl::StatusOr<Lsn> lsn = volume_.Commit(std::move(mtr));
+    const absl::StatusOr<Lsn> lsn = volume_.Commit(*std::move(mtr));
     if (!lsn.ok()) {
       const std::lock_guard lock(tally_->mutex);
       --tally_->in_flight;
       return RefusedLocked(lsn.status());
     }
-    line.lsn = *lsn;
-    volume_.OnDurable(*lsn, [tally = tally_, start, line](const absl::Status& status) {
-      Complete(*tally, status, start, line);
-    });
+    AwaitDurable(*lsn, start, line);
     return true;
+  }
+
+  // Completions only: the next MTR takes the place in flight of the one before it. What must wait
+  // or was refused is left to the driver.
+  void HandOn() {
+    AckLine line;
+    std::optional<Lsn> lsn;
+    const auto start = steady_clock::now();
+    if (options_.count == 0 || next_ < options_.count) {
+      const auto mtr = NextMtr(line);
+      const auto submitted = mtr.ok() ? volume_.TryCommit(*mtr) : mtr.status();
+      if (submitted.ok()) lsn = *submitted;
+    }
+    if (lsn.has_value()) AwaitDurable(*lsn, start, line);
+    const std::lock_guard lock(tally_->mutex);
+    tally_->handing_on = false;
+    if (!lsn.has_value()) --tally_->in_flight;
+    if (!lsn.has_value() || !tally_->hand_on) tally_->changed.notify_one();
+  }
+
+  void AwaitDurable(Lsn lsn, steady_clock::time_point start, AckLine line) {
+    ++next_;
+    line.lsn = lsn;
+    volume_.OnDurable(lsn, [tally = tally_, run = this, start, line](const absl::Status& status) {
+      if (Complete(*tally, status, start, line)) run->HandOn();
+    });
   }
 
   bool Refused(const absl::Status& status) {
@@ -197,8 +238,10 @@ class WriteRun {
     {
       std::unique_lock lock(tally_->mutex);
       tally_->driver_waits = true;
+      tally_->hand_on = false;
       tally_->changed.wait_for(lock, kLastAnswers, [&] { return tally_->in_flight == 0; });
-      tally_->unknown += std::exchange(tally_->in_flight, 0);  // never answered at all
+      tally_->changed.wait(lock, [&] { return !tally_->handing_on; });  // it uses this run
+      tally_->unknown += std::exchange(tally_->in_flight, 0);           // never answered at all
       acks.swap(tally_->acks);
     }
     elapsed_ = Since(start_);
@@ -259,7 +302,8 @@ class WriteRun {
   const uint64_t base_;    // the first sequence: above those of every earlier run
   const std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
   std::unique_ptr<AckLogWriter> ack_log_;
-  std::string bytes_;
+  std::atomic<uint64_t> next_{0};  // the next MTR's number; the driver may look at it any time
+  std::string bytes_;              // of whoever submits: the driver, or a completion that hands on
   uint64_t in_flight_guess_ = 0;
   steady_clock::time_point start_;
   steady_clock::time_point last_progress_;

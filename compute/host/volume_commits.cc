@@ -55,11 +55,21 @@ absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr) {
   const Instant deadline = nodes_->port->Now() + options_.commit_timeout;
   Held held;
   for (;;) {
-    Attempt attempt = TryCommit(mtr, pages, held);
+    Attempt attempt = AttemptCommit(mtr, pages, held);
     if (!attempt.outcome.has_value() && WaitOut(attempt, deadline)) continue;
     Release(held);
     return *std::move(attempt.outcome);
   }
+}
+
+absl::StatusOr<std::optional<Lsn>> VolumeHost::TryCommit(const Mtr& mtr) {
+  if (const absl::Status status = CheckMtr(mtr); !status.ok()) return status;
+  Held held;
+  const Attempt attempt = AttemptCommit(mtr, PagesWritten(mtr), held);
+  Release(held);
+  if (!attempt.outcome.has_value()) return std::nullopt;
+  if (!attempt.outcome->ok()) return attempt.outcome->status();
+  return **attempt.outcome;
 }
 
 // True if there is something to try again for; otherwise the attempt has got its outcome. A page
@@ -90,8 +100,8 @@ void VolumeHost::WaitForChange(Attempt& attempt, std::string why) {
   blocked_.push_back(attempt.wait);
 }
 
-VolumeHost::Attempt VolumeHost::TryCommit(const Mtr& mtr, const std::vector<PageNo>& pages,
-                                          Held& held) {
+VolumeHost::Attempt VolumeHost::AttemptCommit(const Mtr& mtr, const std::vector<PageNo>& pages,
+                                              Held& held) {
   Attempt attempt;
   Turn turn(*this);
   const size_t pgs = pages.empty() ? 0 : manifest_.PgIndexOf(pages.back()) + 1;

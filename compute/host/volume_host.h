@@ -74,6 +74,7 @@ class VolumeHost final : public Volume,
   void Close() override;
 
   absl::StatusOr<Lsn> Commit(Mtr mtr) override;
+  absl::StatusOr<std::optional<Lsn>> TryCommit(const Mtr& mtr) override;
   void OnDurable(Lsn lsn, DurableCallback done) override;
   absl::Status WaitDurable(Lsn lsn, Duration timeout) override;
   std::shared_ptr<const ReadView> PinReadPoint() override;
@@ -161,7 +162,7 @@ class VolumeHost final : public Volume,
     uint64_t cache = 0;  // cache_serial_ when they were pinned
     std::vector<PageNo> pages;
   };
-  Attempt TryCommit(const Mtr& mtr, const std::vector<PageNo>& pages, Held& held);
+  Attempt AttemptCommit(const Mtr& mtr, const std::vector<PageNo>& pages, Held& held);
   bool AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& held, Attempt& attempt);
   void Submit(Turn& turn, const Mtr& mtr, Attempt& attempt);
   void Release(const Held& held);

@@ -26,11 +26,13 @@
 //   7.8 can abort the process then. It follows that the visitor of a scan must not call Write.)
 //   Below StoreOptions::reserve_bytes of free space boxcars are refused, below half of it page
 //   versions too, so that promises (meta) and drops still find room: a full node can be fenced,
-//   and can coalesce itself free.
+//   and can coalesce itself free. While there is much more than the reserve, the look at it may be
+//   20 ms old.
 // - Anything else: durability is unknown. This Write and all later ones fail, and the witness keeps
 //   the directory from being opened again. Reads go on.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -82,6 +84,7 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status CheckServing() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status CheckSpace(const std::vector<const StoreBatch*>& batches)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  bool SawPlentyLately() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteToDatabase(RocksDbBatch& batch, bool sync)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
   absl::Status WriteFailed(const rocksdb::Status& error)
@@ -98,6 +101,8 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status stopped_ ABSL_GUARDED_BY(write_mutex_);
   Space space_ ABSL_GUARDED_BY(write_mutex_) = Space::kThere;
   DroppedLogs dropped_logs_ ABSL_GUARDED_BY(write_mutex_);
+  uint64_t free_bytes_ ABSL_GUARDED_BY(write_mutex_) = 0;  // when it was last looked at
+  std::chrono::steady_clock::time_point looked_at_ ABSL_GUARDED_BY(write_mutex_);
 
   // Held shared by everything that uses the database, exclusively by a Write that opens it afresh.
   // Nothing only between a failed and the next such opening.

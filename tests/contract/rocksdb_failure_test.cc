@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "quorum/base/check.h"
@@ -273,6 +274,31 @@ TEST(RocksDbReserve, RefusesBoxcarsFirstThenVersionsAndNeverPromises) {
   EXPECT_THAT(codes(kReserve - 1), testing::ElementsAre(kResourceExhausted, kOk, kOk));
   EXPECT_THAT(codes(kReserve / 2 - 1),
               testing::ElementsAre(kResourceExhausted, kResourceExhausted, kOk));
+}
+
+// Far from the reserve a look at the free space serves for a moment; near it every write looks.
+TEST(RocksDbReserve, IsSeenAtOnceWhenItIsNearAndSoonWhenItIsFar) {
+  constexpr uint64_t kReserve = 1000;
+  const StoreBatch boxcar{{PutBoxcar{PgId(1), TimelineId(1), Lsn(1), BytesRef::Own("b")}}};
+  for (const bool near : {true, false}) {
+    TemporaryDirectory directory;
+    StoreOptions options = SmallStore();
+    options.reserve_bytes = kReserve;
+    const auto files = std::make_shared<FaultFileSystem>();
+    options.file_system = files;
+    auto store = RocksDbSegmentStore::Open(directory.path(), options);
+    ASSERT_EQ(store.status(), absl::OkStatus());
+    files->SetFreeSpace(near ? kReserve : 4 * kReserve);
+    ASSERT_EQ((*store)->Write({&boxcar}, Durability::kSynced), absl::OkStatus());
+    files->SetFreeSpace(kReserve - 1);
+    absl::Status status = (*store)->Write({&boxcar}, Durability::kSynced);
+    if (near) EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (status.ok() && std::chrono::steady_clock::now() < give_up) {
+      status = (*store)->Write({&boxcar}, Durability::kOrdered);
+    }
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  }
 }
 
 // ---- rot that a compaction meets ----------------------------------------------------------------
