@@ -292,7 +292,9 @@ TEST(RocksDbReserve, IsSeenAtOnceWhenItIsNearAndSoonWhenItIsFar) {
     ASSERT_EQ((*store)->Write({&boxcar}, Durability::kSynced), absl::OkStatus());
     files->SetFreeSpace(kReserve - 1);
     absl::Status status = (*store)->Write({&boxcar}, Durability::kSynced);
-    if (near) EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    if (near) {
+      EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    }
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (status.ok() && std::chrono::steady_clock::now() < give_up) {
       status = (*store)->Write({&boxcar}, Durability::kOrdered);
