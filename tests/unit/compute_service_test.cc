@@ -37,7 +37,6 @@ class HungVolume final : public unit::IdleVolume {
     --waiting_;
     return MakeUserError(UserError::kReadOnly, "it hangs");
   }
-  absl::StatusOr<std::optional<Lsn>> TryCommit(const Mtr&) override { return std::nullopt; }
   void Close() override {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "compute/engine.h"
@@ -11,6 +12,9 @@ namespace hexad::unit {
 class IdleVolume : public compute::Volume {
  public:
   absl::StatusOr<Lsn> Commit(compute::Mtr) override { return Lsn::None(); }
+  absl::StatusOr<std::optional<Lsn>> TryCommit(const compute::Mtr&) override {
+    return std::nullopt;
+  }
   void OnDurable(Lsn, DurableCallback done) override { done(absl::OkStatus()); }
   absl::Status WaitDurable(Lsn, Duration) override { return absl::OkStatus(); }
   std::shared_ptr<const compute::ReadView> PinReadPoint() override { return nullptr; }
