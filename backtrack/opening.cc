@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "backtrack/opening_run.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::backtrack {
 
@@ -86,9 +87,11 @@ void OpeningRun::On(const OpeningTick&) {
   for (Pg& pg : pgs_) {
     for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
       Member& member = pg.members[i];
-      if (member.waiting && now_ - member.asked_at >= options_.retry_after) member.waiting = false;
+      const bool late = now_ - member.asked_at >= options_.retry_after;
+      if (late || BUGGIFY(opening_asks_again_early)) member.waiting = false;
       // A refill moves megabytes: it gets longer before it is given up.
       if (!member.refill.has_value() || now_ - member.refill->since < RefillPatience()) continue;
+      SOMETIMES(opening_refill_timed_out);
       if (member.refill->storing) {
         RefuseRefill(pg, i);
       } else {
@@ -147,16 +150,20 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const Refused& refused) {
   if (polling) PollAnswered(pg, member);
   if (refused.from.epoch != epoch_) return;
   if (refused.reason == RefusalReason::kStaleEpoch) {
-    if (!polling) StartOver();  // outbid
+    if (polling) return;
+    SOMETIMES(opening_outbid);
+    StartOver();
     return;
   }
   RefuseRefill(pg, member);
   if (refused.reason == RefusalReason::kNotPromised) {
+    SOMETIMES(opening_promise_forgotten_by_segment);
     m.promised.reset();
     m.inventory.reset();
   } else if (refused.reason == RefusalReason::kUnknownSegment) {
     if (std::exchange(m.created, false)) return;  // and lost it again: not at once
     if (std::exchange(m.unknown, true)) return;
+    SOMETIMES(opening_meets_segment_that_was_never_created);
     // From here on it is created, at once. Before the inventories nothing is: a segment that was
     // made a moment ago would tell a read quorum nothing.
     if (recovered_.has_value()) m.waiting = false;
@@ -243,6 +250,7 @@ void OpeningRun::AfterPolls() {
       if (!member.polled.has_value()) continue;
       const int64_t silent = member.polled->writer_silent_ms;
       if (silent >= 0 && silent < options_.writer_silence.millis()) {
+        SOMETIMES(opening_keeps_off_a_living_writer);
         return Fail(absl::UnavailableError(
             absl::StrCat("another writer holds volume ", manifest_.name, ": it was heard ", silent,
                          " ms ago (epoch ", member.polled->begun.path.epoch().number, ")")));
@@ -268,8 +276,14 @@ void OpeningRun::AfterPromises() {
     offered.push_back(*member.promised->manifest);
   }
   const Geometry geometry = TakeNewest(offered);
-  if (geometry == Geometry::kOther) return StartOver();
-  if (geometry == Geometry::kGrown) return;
+  if (geometry == Geometry::kOther) {
+    SOMETIMES(opening_starts_over_for_another_geometry);
+    return StartOver();
+  }
+  if (geometry == Geometry::kGrown) {
+    SOMETIMES(opening_seals_pgs_that_grew);
+    return;
+  }
   if (absl::Status chosen = ChooseParent(); !chosen.ok()) return Fail(std::move(chosen));
   Enter(Phase::kInventory);
 }
@@ -321,6 +335,7 @@ absl::Status OpeningRun::ChooseParent() {
     });
   });
   if (chosen == candidates.end()) return lost("the PGs' segments share no history");
+  if (chosen != candidates.begin()) SOMETIMES(opening_parent_is_not_the_newest_leaf);
   if (*chosen >= epoch_) return lost("a segment promised an epoch that began long ago");
   for (Pg& pg : pgs_) {
     pg.parent.reset();

@@ -9,6 +9,7 @@
 
 #include "backtrack/opening_run.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::backtrack {
 
@@ -28,7 +29,10 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::LogPart& part) {
   for (int target = 0; target < static_cast<int>(pg.members.size()); ++target) {
     Member& m = pg.members[target];
     if (!m.refill.has_value() || m.refill->source != member || m.refill->storing) continue;
-    if (part.boxcars.empty()) return FailRefill(pg, target);
+    if (part.boxcars.empty()) {
+      SOMETIMES(refill_source_gives_nothing);
+      return FailRefill(pg, target);
+    }
     m.refill->since = now_;
     m.refill->storing = true;
     return Send(pg, target, quorum::Refill{EnvelopeFor(pg), *pg.parent, part.boxcars});
@@ -41,7 +45,10 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Refilled& refilled) 
   const bool moved = refilled.scl > m.scl;
   m.scl = std::max(m.scl, refilled.scl);
   if (!m.refill.has_value() || !m.refill->storing) return;
-  if (!moved) return FailRefill(pg, member);
+  if (!moved) {
+    SOMETIMES(refill_brings_nothing);
+    return FailRefill(pg, member);
+  }
   pg.members[m.refill->source].source_failures = 0;
   pg.failed.erase({m.refill->source, member});
   m.refill.reset();
@@ -53,6 +60,7 @@ void OpeningRun::RefuseRefill(Pg& pg, int member) {
   const int members = static_cast<int>(pg.members.size());
   if (const auto& own = pg.members[member].refill; own.has_value() && own->storing) {
     pg.members[member].refill.reset();
+    SOMETIMES(refill_refused_by_target);
     for (int source = 0; source < members; ++source) pg.failed[{source, member}] = now_;
     return;
   }
@@ -65,6 +73,7 @@ void OpeningRun::RefuseRefill(Pg& pg, int member) {
     fetching = true;
   }
   if (!fetching) return;
+  SOMETIMES(refill_refused_by_source);
   ++pg.members[member].source_failures;
   for (int target = 0; target < members; ++target) pg.failed[{member, target}] = now_;
 }
@@ -133,6 +142,7 @@ std::optional<int> OpeningRun::SourceFor(const Pg& pg, int target, Lsn tail) con
 void OpeningRun::Fetch(Pg& pg, int target, int source, Lsn tail) {
   Member& m = pg.members[target];
   INVARIANT(!m.refill.has_value());
+  SOMETIMES(refill_fetches);
   m.refill = Refill{source, now_, false};
   Send(pg, source, quorum::FetchLog{EnvelopeFor(pg), *pg.parent, m.scl, tail});
 }
@@ -163,6 +173,7 @@ bool OpeningRun::GiveUpSources(Pg& pg, Lsn tail) {
   for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
     if (faulty.Has(i)) distrusted_.insert(pg.membership.members[i].node);
   }
+  SOMETIMES(opening_gives_up_sources);
   StartOver();
   return true;
 }

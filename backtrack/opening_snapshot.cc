@@ -12,6 +12,7 @@
 
 #include "backtrack/opening_run.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::backtrack {
 
@@ -29,6 +30,7 @@ bool OpeningRun::PollAnswered(Pg& pg, int member) {
   out = std::max(0, out - 1);
   int& stale = pg.members[member].polls_stale;
   if (stale == 0) return false;
+  SOMETIMES(snapshot_leaves_out_a_stale_poll);
   --stale;
   return true;
 }
@@ -57,7 +59,10 @@ void OpeningRun::ChooseReadPoint() {
 void OpeningRun::AfterSecondPolls() {
   if (!ReadQuorums([](const Member& m) { return m.polled.has_value(); })) return;
   // A volume that grew meanwhile may have records at or below the read point in the new PG.
-  if (TakeNewest(PolledManifests()) != Geometry::kSame) return StartOver();
+  if (TakeNewest(PolledManifests()) != Geometry::kSame) {
+    SOMETIMES(snapshot_meets_growth);
+    return StartOver();
+  }
   OpenedReadOnly snapshot;
   snapshot.read_point = read_point_;
   snapshot.manifest = manifest_;
@@ -116,6 +121,7 @@ EpochId OpeningRun::SnapshotEpoch(const OpenedReadOnly& snapshot) const {
     for (size_t i = 0; i < pgs_.size(); ++i) everywhere = everywhere && serves(i);
     if (everywhere) return epoch;
   }
+  SOMETIMES(snapshot_of_a_sealed_volume);
   return promised;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::quorum {
 
@@ -34,7 +35,8 @@ void PgLane::Add(RecordView record, LaneTurn& turn) {
   record.pg_prev = last_lsn_;
   open_.Add(record);
   last_lsn_ = record.lsn;
-  if (open_.size() >= options_.boxcar_target_bytes) Seal(turn);
+  const bool full = open_.size() >= options_.boxcar_target_bytes;
+  if (full || BUGGIFY(boxcar_sealed_early)) Seal(turn);
 }
 
 // Encoded once: the queue and all sends share the boxcar's bytes.
@@ -50,6 +52,7 @@ void PgLane::Seal(LaneTurn& turn) {
 void PgLane::Pump(MemberStream& member, LaneTurn& turn) {
   while (member.may_send() && member.next < queue_.end()) {
     if (member.Unacked(queue_) > member.Window(options_.member_queue_limit_bytes)) {
+      SOMETIMES(writer_leaves_a_segment_to_gossip);
       member.lagging = true;
     } else {
       SendNext(member, turn);
@@ -84,8 +87,10 @@ void PgLane::SendEmptyAppends(LaneTurn& turn) {
 void PgLane::Trim() {
   const BoxcarQueue::Seq front = queue_.front();
   while (queue_.front() < queue_.quorum()) {
-    const bool over = queue_.covered_bytes() > options_.retain_bytes;
+    const bool over =
+        queue_.covered_bytes() > options_.retain_bytes || BUGGIFY(writer_forgets_early);
     if (!over && SomebodyLacks(queue_[queue_.front()])) break;
+    if (over) SOMETIMES(writer_forgets_what_a_segment_lacks);
     queue_.PopFront();
   }
   if (queue_.front() == front) return;
@@ -139,6 +144,7 @@ void PgLane::TellWriteQuorum(LaneTurn& turn) {
   }
   if (write_.SatisfiedBy(usable) == write_quorum_ok_) return;
   write_quorum_ok_ = !write_quorum_ok_;
+  if (!write_quorum_ok_) SOMETIMES(pg_loses_its_write_quorum);
   turn.out.emplace_back(WriteQuorumChanged{.ok = write_quorum_ok_,
                                            .pg = start_.envelope.pg,
                                            .up = usable.size(),
@@ -159,6 +165,7 @@ void PgLane::Tick(LaneTurn& turn) {
   if (queue_.in_flight() && resend_at_ <= turn.now) {
     for (MemberStream& member : members_) {
       if (member.ResendAt(queue_, options_.resend_after) > turn.now) continue;
+      SOMETIMES(writer_resends);
       member.Rewind(turn.now);
       Pump(member, turn);
     }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 #include "quorum/pg_lane.h"
 
 namespace hexad::quorum {
@@ -55,6 +56,7 @@ void PgLane::NodeUp(int index, Incarnation incarnation, LaneTurn& turn) {
   if (member.incarnation == Incarnation()) member.incarnation = incarnation;
   member.stranger = member.incarnation != incarnation;
   if (member.stranger) {
+    SOMETIMES(writer_meets_another_disk);
     // Whatever the admitted disk had acknowledged is not on this one.
     member.trouble = absl::StrCat("disk ", absl::Hex(incarnation.value()),
                                   " answers, admitted was ", absl::Hex(member.incarnation.value()));
@@ -83,6 +85,7 @@ void PgLane::Fence(int index, EpochId by) {
 void PgLane::Distrust(int index, std::string why) {
   MemberStream& member = members_[index];
   member.Stop();
+  SOMETIMES(writer_distrusts_a_segment);
   member.distrusted = true;
   member.trouble = std::move(why);
   pgcl_.Distrust(index);

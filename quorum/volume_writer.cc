@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 #include "quorum/pg_lane.h"
 
 namespace hexad::quorum {
@@ -92,6 +93,7 @@ void VolumeWriter::On(const SubmitMtr& mtr, Instant now, Effects& out) {
   }
   const std::optional<Lsn> first = allocator_.Allocate(mtr.changes.size());
   if (!first) {
+    SOMETIMES(mtr_blocked_by_lal);
     blocked.why = MtrBlocked::Why::kLal;
     out.emplace_back(blocked);
     return;
@@ -122,6 +124,7 @@ std::optional<MtrBlocked::Why> VolumeWriter::WhyBlocked(const SubmitMtr& mtr,
   }
   // An MTR above the limit must pass some time: it does when it is alone.
   if (in_flight_bytes_ > 0 && in_flight_bytes_ + bytes > options_.in_flight_limit_bytes) {
+    SOMETIMES(mtr_blocked_by_bytes_in_flight);
     return MtrBlocked::Why::kInFlight;
   }
   return std::nullopt;
@@ -249,9 +252,11 @@ void VolumeWriter::Outran(size_t lane, EpochId by, Effects& out) {
   const bool is_news = by > highest_promised_;
   highest_promised_ = std::max(highest_promised_, by);
   if (!lanes_[lane]->CouldWrite()) {
+    SOMETIMES(writer_fenced);
     fenced_ = true;
     out.emplace_back(Fenced{highest_promised_});
   } else if (is_news) {
+    SOMETIMES(writer_outbid_and_goes_on);
     out.emplace_back(Outbid{by});
   }
 }
@@ -307,6 +312,7 @@ void VolumeWriter::ContinueGrowth(Instant now, Effects& out) {
     return;
   }
   if (!lanes_[0]->ManifestAtWriteQuorum()) return;
+  SOMETIMES(volume_grows);
   start_.manifest = std::move(growth_->next);
   growth_.reset();
   out.emplace_back(Grown{start_.manifest});

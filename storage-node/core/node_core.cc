@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 #include "storage-node/core/segment.h"
 #include "storage-node/core/segment_state.h"
 
@@ -32,7 +33,8 @@ class NodeCore::Outlet : public SegmentOutlet {
   }
   void Emit(NodeEffect effect) override { out_.push_back(std::move(effect)); }
   bool MayTake(bool closes_gap) const override {
-    return node_.hot_bytes_ < node_.options_.hot_log_limit_bytes * (closes_gap ? 2 : 1);
+    const size_t limit = node_.options_.hot_log_limit_bytes * (closes_gap ? 2 : 1);
+    return node_.hot_bytes_ < limit && !BUGGIFY(segment_takes_nothing_now);
   }
 
  private:
@@ -82,6 +84,7 @@ void NodeCore::Complete(Ticket ticket, bool persisted, Effects& out) {
   INVARIANT(pending_.front().ticket == ticket);
   Wait wait = std::move(pending_.front().wait);
   pending_.pop_front();
+  if (!persisted) SOMETIMES(disk_full);
   disk_full_ = !persisted;
   std::visit([&](auto& w) { Finish(w, persisted, out); }, wait);
 }
@@ -113,6 +116,7 @@ void NodeCore::Finish(CreateWait& wait, bool persisted, Effects& out) {
     wait.segment->OnNotPersisted(*wait.then, outlet);
     return;
   }
+  if (segments_.contains(pg)) SOMETIMES(segment_created_twice_at_once);
   // Two requests may have created it at once: the first one stands, with the same shape.
   auto& segment = segments_[pg];
   if (segment == nullptr) segment = std::move(wait.segment);
@@ -137,6 +141,7 @@ void NodeCore::On(const RequestReceived& received, Instant now, Effects& out) {
   if (!IsFormed()) {
     out.push_back(Reply{received.conn, RefuseRequest(to, RefusalReason::kAmnesiac,
                                                      "this node belongs to no cluster")});
+    SOMETIMES(amnesiac_node_is_asked);
     return;
   }
   const auto* create = std::get_if<quorum::CreateSegment>(&received.request);
@@ -235,12 +240,15 @@ void NodeCore::On(const PeerAnswered& answered, Instant, Effects& out) {
 }
 
 void NodeCore::MaybeCoalesce(Effects& out) {
-  if (coalescing_.has_value() || hot_bytes_ < options_.coalesce_at_bytes) return;
+  if (coalescing_.has_value()) return;
+  const bool early = BUGGIFY(coalescing_starts_early);
+  if (hot_bytes_ < options_.coalesce_at_bytes && !early) return;
   // Looking costs a walk over all segments: after one that found nothing, wait for news.
   if (idle_at_bytes_.has_value() && hot_bytes_ < *idle_at_bytes_ + kLookAgainBytes) return;
   // Over all segments half the limit is in use: then the largest goes first, however small.
   const bool pressed = hot_bytes_ >= options_.hot_log_limit_bytes / 2;
-  const size_t min_bytes = pressed ? 1 : options_.coalesce_at_bytes;
+  if (pressed) SOMETIMES(coalescer_is_pressed);
+  const size_t min_bytes = pressed || early ? 1 : options_.coalesce_at_bytes;
   std::vector<std::pair<size_t, PgId>> by_size;
   for (const auto& [pg, segment] : segments_) {
     const size_t bytes = segment->hot_bytes();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::storage_node {
 
@@ -35,11 +36,13 @@ void Segment::LoadTimeline(TimelineId timeline, TimelineState state) {
 absl::Status Segment::LoadBoxcar(TimelineId timeline, Lsn first_lsn, BytesRef bytes) {
   auto boxcar = quorum::DecodeBoxcar(std::move(bytes));
   if (!boxcar.ok()) {
+    SOMETIMES(boxcar_fails_its_checksum);
     At(timeline).log.Lose(first_lsn);
     return absl::DataLossError(boxcar.status().ToString());
   }
   if (boxcar->header.timeline != timeline || boxcar->header.pg != config_.membership.pg ||
       boxcar->header.first_lsn != first_lsn) {
+    SOMETIMES(boxcar_lies_in_the_wrong_place);
     At(timeline).log.Lose(first_lsn);
     return absl::DataLossError("a boxcar of another timeline, PG or LSN lies under this key");
   }
@@ -246,6 +249,7 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
   if (request.to.epoch != log.begun().path.epoch()) {
     out.Emit(Reply{
         conn, Refusal(request.to, RefusalReason::kNeedsBegin, "this epoch has not begun here")});
+    SOMETIMES(append_before_begin);
     return;
   }
   timeline->writer_heard = now;
@@ -260,10 +264,14 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
     out.Emit(
         Reply{conn, Refusal(request.to, RefusalReason::kOverloaded, "the coalescer is behind")});
   };
-  if (!out.MayTake(/*closes_gap=*/true)) return refuse_for_now();
+  if (!out.MayTake(/*closes_gap=*/true)) {
+    SOMETIMES(overloaded_segment_refuses);
+    return refuse_for_now();
+  }
   const bool has_room = out.MayTake(/*closes_gap=*/false);
   auto taken = TakeBoxcar(*timeline, request.to.timeline, request.boxcar, log.begun());
   if (!taken.ok() || taken->header.epoch != request.to.epoch) {
+    SOMETIMES(bad_boxcar_from_the_writer);
     const std::string why =
         taken.ok() ? "boxcar of another epoch than its envelope" : taken.status().ToString();
     if (taken.ok() && taken->first_lsn.has_value()) log.Cancel(*taken->first_lsn);
@@ -271,10 +279,12 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
     return;
   }
   if (!taken->first_lsn.has_value()) {
+    SOMETIMES(boxcar_comes_twice);
     out.Emit(Reply{conn, quorum::Ack{request.to, log.scl()}});
     return;
   }
   if (!has_room && taken->header.pg_prev != log.scl()) {
+    SOMETIMES(overloaded_segment_takes_only_what_closes_its_gap);
     log.Cancel(*taken->first_lsn);
     return refuse_for_now();
   }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 #include "storage-node/core/segment.h"
 
 namespace hexad::storage_node {
@@ -181,7 +182,9 @@ void Segment::On(ConnId conn, const quorum::Refill& request, Instant, SegmentOut
     return;
   }
   AfterRefill then{conn, request.to, request.parent, *std::move(taken)};
-  if (batch.ops.empty()) {  // all of it was here, perhaps not yet durable: answer in ticket order
+  if (batch.ops.empty()) {
+    SOMETIMES(refill_of_what_is_here);
+    // all of it was here, perhaps not yet durable: answer in ticket order
     batch.ops.push_back(
         PutMeta{PromiseKey(request.to.pg, request.to.timeline), Encode(timeline->promised)});
   }
@@ -218,6 +221,7 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
   if (!timeline->log.CanAdopt(request.path)) {
     out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
                                  "the history forks below what is coalesced here")});
+    SOMETIMES(begin_forks_below_the_page_store);
     return;
   }
   timeline->promised = std::max(timeline->promised, request.to.epoch);
@@ -249,6 +253,7 @@ void Segment::Done(AfterBegin& then, SegmentOutlet& out) {
   }
   if (then.manifest.has_value()) timeline.manifest = std::move(then.manifest);
   if (then.envelope.epoch < timeline.promised) {
+    SOMETIMES(begin_outbid_while_it_is_written);
     out.Emit(Reply{then.conn, Refusal(then.envelope, RefusalReason::kStaleEpoch,
                                       "outbid while the epoch was written")});
     return;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 #include "storage-node/core/segment.h"
 
 namespace hexad::storage_node {
@@ -38,16 +39,19 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   if (read.to.epoch == log.begun().path.epoch()) {
     path = &log.begun();
   } else if (read.to.epoch == timeline->promised && timeline->sealed_parent.has_value()) {
+    SOMETIMES(read_of_a_sealed_segment);
     path = &*timeline->sealed_parent;
   } else {
     return refuse(RefusalReason::kNeedsBegin, "this epoch has not begun here");
   }
+  if (BUGGIFY(segment_refuses_a_read)) return refuse(RefusalReason::kOverloaded, "busy");
   const uint64_t page = read.page.value();
   const uint64_t first = config_.first_page.value();
   if (page < first || page >= first + config_.page_count) {
     return refuse(RefusalReason::kOutOfRange, absl::StrCat("page ", page, " is not in this PG"));
   }
   if (read.read_point < log.gc_floor()) {
+    SOMETIMES(read_below_the_gc_floor);
     return refuse(RefusalReason::kOutOfRange,
                   absl::StrCat("read point ", read.read_point.value(), " is below the GC floor ",
                                log.gc_floor().value()));
@@ -55,6 +59,7 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   ReadPlan plan;
   plan.scl = log.SclOn(*path);
   if (plan.scl < read.complete_to) {
+    SOMETIMES(read_of_a_segment_that_lags);
     return refuse(RefusalReason::kOutOfRange,
                   absl::StrCat("SCL ", plan.scl.value(), " is below ", read.complete_to.value()));
   }
@@ -88,7 +93,7 @@ void Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out
   for (auto& [id, timeline] : timelines_) {
     if (timeline.asking || now < timeline.gossip_due) continue;
     const TimelineLog& log = timeline.log;
-    bool behind = log.has_gap() || log.vdl_heard() > log.scl();
+    bool behind = log.has_gap() || log.vdl_heard() > log.scl() || BUGGIFY(gossip_although_whole);
     for (const auto& [peer, scl] : timeline.peer_scl) behind = behind || scl > log.scl();
     const bool moving = log.scl() != timeline.scl_at_last_gossip;
     timeline.scl_at_last_gossip = log.scl();
@@ -112,6 +117,7 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
   const PgPath& begun = timeline.log.begun();
   // Sealed: until the opening is over, what this segment holds is the opening's alone to read.
   if (timeline.promised > begun.path.epoch()) {
+    SOMETIMES(gossip_asked_of_a_sealed_segment);
     return refuse(RefusalReason::kStaleEpoch, "sealed by an opening");
   }
   // An asker that missed an opening is an ancestor on this history, and may have what follows on
@@ -147,7 +153,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   if (!CheckHistory(fill.begun, answered.timeline).ok()) return;
   const EpochId theirs = fill.begun.path.epoch();
   const EpochId ours = timeline.log.begun().path.epoch();
-  if (theirs < timeline.promised || !out.MayTake(/*closes_gap=*/true)) return;
+  if (theirs < timeline.promised || !out.MayTake(/*closes_gap=*/true)) {
+    SOMETIMES(gossip_comes_too_late);
+    return;
+  }
   if (theirs == ours) {
     if (!(fill.begun == timeline.log.begun())) return;
     Lsn& scl = timeline.peer_scl[answered.peer];
@@ -161,7 +170,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.more = fill.more;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
   auto taken = TakeBoxcars(timeline, answered.timeline, fill.boxcars, fill.begun, batch);
-  if (!taken.ok()) return;
+  if (!taken.ok()) {
+    SOMETIMES(gossip_brings_what_does_not_fit);
+    return;
+  }
   then.taken = *std::move(taken);
   // Records of an epoch prove that its Begin reached a write quorum, and so does a peer that heard
   // its writer: only then is its path learned from a peer, so that a half-begun epoch does not
@@ -183,6 +195,7 @@ void Segment::LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline
                         AfterGossip& then, StoreBatch& batch) {
   PgPath path = quorum::PrefixTo(fill.begun, proven);
   if (!timeline.log.CanAdopt(path)) return;
+  SOMETIMES(segment_learns_an_epoch_by_gossip);
   ++timeline.adopting;
   timeline.promised = std::max(timeline.promised, proven);
   then.promised = timeline.promised;
@@ -203,6 +216,7 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
     timeline.log.Adopt(*std::move(then.path));
     timeline.peer_scl.clear();
   }
+  if (then.more) SOMETIMES(gossip_in_several_parts);
   if (then.more && out.MayTake(/*closes_gap=*/false)) Ask(then.timeline, timeline, then.peer, out);
 }
 
@@ -249,6 +263,7 @@ void Segment::OnCoalesced(TimelineId id, Lsn up_to, bool done) {
   Timeline& timeline = At(id);
   INVARIANT(timeline.coalescing);
   timeline.coalescing = false;
+  if (!done) SOMETIMES(coalescing_fails);
   if (done) timeline.log.CoalesceDone(up_to);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::storage_node {
 
@@ -38,6 +39,7 @@ std::optional<VisibleRun> PartAbove(const Boxcar& boxcar, VisibleRun run, Lsn sc
   for (RecordView record; cursor.Next(record);) {
     if (record.lsn <= scl) continue;
     if (record.pg_prev != scl) return std::nullopt;
+    SOMETIMES(chain_ends_inside_a_boxcar);
     return VisibleRun{scl, record.lsn, run.last};
   }
   return std::nullopt;
@@ -62,6 +64,7 @@ std::optional<VisibleRun> VisibleIn(const Boxcar& boxcar, const Path& path) {
   if (header.last_lsn <= step->last_lsn) {
     return VisibleRun{header.pg_prev, header.first_lsn, header.last_lsn};
   }
+  SOMETIMES(fork_falls_inside_a_boxcar);
   // The fork of the next epoch falls inside: only the records up to it count.
   VisibleRun run{header.pg_prev, header.first_lsn, header.first_lsn};
   RecordCursor cursor(boxcar);
@@ -179,7 +182,10 @@ TimelineLog::Fit TimelineLog::Take(const Boxcar& boxcar) {
     return here->second.boxcar.bytes == boxcar.bytes ? Fit::kDuplicate : Fit::kConflict;
   }
   if (header.last_lsn <= mark_.up_to) return Fit::kDuplicate;
-  if (Overlaps(boxcar)) return Fit::kConflict;
+  if (Overlaps(boxcar)) {
+    SOMETIMES(boxcar_overlaps_another);
+    return Fit::kConflict;
+  }
   // Seen whole by the history that SCL is about, it must attach at or above SCL, or hold it: what
   // else follows there is known, and is something else.
   const auto run = VisibleIn(boxcar, begun_.path);
@@ -223,6 +229,7 @@ TimelineLog::Fit TimelineLog::Load(const Boxcar& boxcar) {
 // --- damage --------------------------------------------------------------------------------------
 
 void TimelineLog::Lose(Lsn first_lsn) {
+  SOMETIMES(segment_lost_a_boxcar);
   lost_.insert(first_lsn);
   ForgetMended();
 }
@@ -251,6 +258,7 @@ void TimelineLog::IndexRecords(const Boxcar& boxcar) {
           [](const TruncateMark& a, const TruncateMark& b) { return a.lsn < b.lsn; });
       // A boxcar that straddles the coalesced mark is loaded again; its truncate is known already.
       const bool known = at != mark_.truncates.begin() && std::prev(at)->lsn == mark.lsn;
+      if (known) SOMETIMES(truncate_loaded_twice);
       if (!known) mark_.truncates.insert(at, mark);
     } else if (record.kind != RecordKind::kNop) {
       const auto size = quorum::kRecordHeaderBytes + record.payload.size();
@@ -277,6 +285,7 @@ void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) con
   Lsn above;
   if (const TruncateMark* cut = LastTruncate(path, read_point, plan.page)) {
     above = cut->lsn;
+    SOMETIMES(read_behind_a_truncate);
     plan.truncated = true;
     std::erase_if(plan.visible, [&](const LsnRange& range) { return range.last <= above; });
     if (!plan.visible.empty()) {
@@ -287,7 +296,10 @@ void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) con
     if (place.lsn > read_point || place.lsn <= above || place.lsn <= mark_.up_to) continue;
     if (!path.Visible(timeline_, place.lsn)) continue;
     const auto hot = hot_.find(place.boxcar);
-    if (hot == hot_.end()) continue;  // it went with a coalesced boxcar's dead tail
+    if (hot == hot_.end()) {
+      SOMETIMES(read_meets_a_dead_tail);
+      continue;
+    }  // it went with a coalesced boxcar's dead tail
     plan.hot.push_back(
         {timeline_, place.lsn, hot->second.boxcar.bytes.Part(place.offset, place.size)});
   }
@@ -301,7 +313,10 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
   for (const auto& [first, hot] : hot_) {
     if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;
     const auto run = VisibleIn(hot.boxcar, begun_.path);
-    if (!run.has_value()) continue;  // a dead branch: dropped with the rest, never folded
+    if (!run.has_value()) {
+      SOMETIMES(coalescer_drops_a_dead_branch);
+      continue;  // dropped with the rest, never folded
+    }
     plan.boxcars.push_back(hot.boxcar);
     plan.up_to = run->last;
   }
