@@ -188,6 +188,15 @@ void MemorySegmentStore::CutPower() {
   seen_ = on_disk_;
 }
 
+std::unique_ptr<MemorySegmentStore> MemorySegmentStore::AfterPowerCut() const {
+  auto left = std::make_unique<MemorySegmentStore>();
+  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock_left(&left->mutex_);
+  left->on_disk_ = on_disk_;
+  left->seen_ = on_disk_;
+  return left;
+}
+
 void MemorySegmentStore::Sync() {
   absl::MutexLock lock(&mutex_);
   SyncLocked();
@@ -195,8 +204,11 @@ void MemorySegmentStore::Sync() {
 
 absl::Status MemorySegmentStore::Restart() {
   absl::MutexLock lock(&mutex_);
-  if (!stopped_) return absl::OkStatus();
-  return absl::DataLossError("this store stopped after a failed write; start with an empty one");
+  if (stopped_) {
+    return absl::DataLossError("this store stopped after a failed write; start with an empty one");
+  }
+  SyncLocked();  // as the real store, which fsyncs what it replays
+  return absl::OkStatus();
 }
 
 void MemorySegmentStore::FailNextWrite(bool stored) {

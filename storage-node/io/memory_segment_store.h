@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,8 +65,9 @@ class MemorySegmentStore : public SegmentStore {
   // Everything written so far is on the disk. For drivers that write ordered first and let the sync
   // complete later, so that a power cut in between can take an unanswered synced write with it.
   void Sync();
-  // The process starts again on the same machine: nothing is lost. DATA_LOSS if a write had failed:
-  // such a disk is not believed again, as the real store's witness demands.
+  // The process starts again on the same machine: nothing is lost, and what it finds is on the disk
+  // before it answers anybody. DATA_LOSS if a write had failed: such a disk is not believed again,
+  // as the real store's witness demands.
   absl::Status Restart();
   // The next Write fails, and with it all after it (INTERNAL). `stored`: whether it reached the
   // disk all the same, which nobody can know.
@@ -80,9 +82,11 @@ class MemorySegmentStore : public SegmentStore {
   // The version, or the meta entry, fails its checksum from now on. False if there is none.
   bool CorruptVersion(PgId pg, PageNo page, TimelineId timeline, Lsn lsn);
   bool CorruptMeta(const std::string& key);
-  // The bytes of one boxcar lie under the key of another (a misdirected write): both checksums hold,
-  // one place is wrong. False if either is not there.
+  // The bytes of one boxcar lie under the key of another (a misdirected write): both checksums
+  // hold, one place is wrong. False if either is not there.
   bool MisplaceBoxcar(const LogPlace& from, const LogPlace& over);
+  // A store of what a power cut would leave for certain: nothing that only waits to be synced.
+  std::unique_ptr<MemorySegmentStore> AfterPowerCut() const;
   // What there is on the disk to be damaged.
   std::vector<LogPlace> LogPlaces() const;
   std::vector<VersionPlace> VersionPlaces() const;

@@ -332,4 +332,16 @@ TEST_P(SegmentStoreContract, APowerCutTakesNothingThatWasSynced) {
   EXPECT_EQ(Meta("k"), "k=3");
 }
 
+// A process that was killed before its fsync leaves more than it knew of; the next one answers by
+// it.
+TEST_P(SegmentStoreContract, APowerCutTakesNothingThatARestartHasShown) {
+  Write({Boxcar(Lsn(1)), PutMeta{"k", "1"}}, Durability::kOrdered);
+  ASSERT_EQ(fixture().Reopen(), absl::OkStatus());
+  EXPECT_EQ(Log(), "1");
+  if (!fixture().CutPower())
+    GTEST_SKIP() << "power cuts of this store: tests/contract/power_cut.cc";
+  EXPECT_EQ(Log(), "1");
+  EXPECT_EQ(Meta("k"), "k=1");
+}
+
 }  // namespace hexad::storage_node
