@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "quorum/base/instant.h"
 #include "storage-node/core/node_core.h"
 #include "storage-node/io/segment_store.h"
@@ -26,6 +27,8 @@ class WorldView {
   // nullptr: it does not run.
   virtual const storage_node::NodeCore* core(NodeIndex node) const = 0;
   virtual const storage_node::SegmentStore& disk(NodeIndex node) const = 0;
+  // A copy of what a power cut would leave of it for certain.
+  virtual std::unique_ptr<storage_node::SegmentStore> after_power_cut(NodeIndex node) const = 0;
   // True once the node's disk was harmed: wiped, rotten, or stopped by a failed fsync.
   virtual bool harmed(NodeIndex node) const = 0;
 };

@@ -14,6 +14,7 @@
 #include "quorum/messages.h"
 #include "quorum/volume_writer.h"
 #include "storage-node/core/store_batch.h"
+#include "storage-node/io/segment_store.h"
 
 namespace hexad::sim {
 
@@ -107,6 +108,7 @@ struct BatchPersisted {
 
 struct NodeStarted {
   NodeIndex node = 0;
+  const storage_node::SegmentStore* disk = nullptr;  // as it finds it; durable from now on
 };
 
 struct NodeStopped {

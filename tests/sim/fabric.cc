@@ -33,7 +33,7 @@ Fabric::Fabric(Scheduler& scheduler, std::vector<storage_node::NodeOptions> node
 
 bool Fabric::StartNode(NodeIndex index) {
   if (!nodes_[index]->Start().ok()) return false;
-  tell_(NodeStarted{index});
+  tell_(NodeStarted{index, &nodes_[index]->disk()});
   return true;
 }
 

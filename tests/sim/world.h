@@ -89,6 +89,9 @@ class World : public WorldView {
   const storage_node::SegmentStore& disk(NodeIndex node) const override {
     return fabric_->node(node).disk();
   }
+  std::unique_ptr<storage_node::SegmentStore> after_power_cut(NodeIndex node) const override {
+    return fabric_->node(node).disk().AfterPowerCut();
+  }
   bool harmed(NodeIndex node) const override { return harmed_.contains(node); }
 
  private:
