@@ -7,7 +7,7 @@
 // record at or below the VDL. SCLs are recomputed from the disks' bytes. A harmed disk, or one that
 // was never told of the PG, is no answer.
 //
-// It copies and decodes whole disks: done at every 16th look, and at the last one of a run.
+// It copies and decodes whole disks: done at every 32nd look, and at the last one of a run.
 #pragma once
 
 #include <map>
@@ -23,7 +23,7 @@ namespace hexad::sim {
 
 class ReadQuorumChecker : public Checker {
  public:
-  static constexpr uint64_t kOneIn = 16;
+  static constexpr uint64_t kOneIn = 32;
 
   explicit ReadQuorumChecker(std::shared_ptr<const DiskModel> disks) : disks_(std::move(disks)) {}
   std::string name() const override { return "I1 read quorum"; }
