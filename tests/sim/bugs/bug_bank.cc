@@ -1,7 +1,8 @@
 // Proves that the simulator catches what it is there to catch: every planted bug (*.bug, see
 // plant.cmake) must fail, and hexad-sim without it must pass.
 //
-//   bug_bank BUGS PROGRAMS [NAME...]    each bug by its known seed: caught, by the checker it names,
+//   bug_bank BUGS PROGRAMS [NAME...]    each bug by its known seed: caught, by the checker it
+//   names,
 //                                       and the same seed passes without the bug
 //   HEXAD_BUG_SEEDS=2000 bug_bank ...   each bug from seed 1 on until it is caught, with a table of
 //                                       who caught it, at which seed and in how many seconds, and
