@@ -15,8 +15,12 @@ class ReadPins {
   bool Add(Lsn read_point);
   bool Remove(Lsn read_point);  // REQUIRES: added before
 
-  // None(): nothing is pinned.
-  Lsn lowest() const { return pins_.empty() ? Lsn::None() : pins_.begin()->first; }
+  // None(): nothing is pinned that needs a version. A read point of None() needs none, there was
+  // nothing yet; it must not hide the others.
+  Lsn lowest() const {
+    const auto lowest = pins_.upper_bound(Lsn::None());
+    return lowest == pins_.end() ? Lsn::None() : lowest->first;
+  }
   size_t size() const { return count_; }
 
  private:

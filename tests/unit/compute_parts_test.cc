@@ -71,6 +71,16 @@ TEST(ReadPins, TheLowestPinCounts) {
   EXPECT_TRUE(pins.lowest().IsNone());
 }
 
+TEST(ReadPins, AReadPointOfTheEmptyVolumeHidesNoOther) {
+  ReadPins pins;
+  EXPECT_FALSE(pins.Add(Lsn::None()));
+  EXPECT_TRUE(pins.Add(Lsn(20)));
+  EXPECT_EQ(pins.lowest(), Lsn(20));
+  EXPECT_TRUE(pins.Remove(Lsn(20)));
+  EXPECT_FALSE(pins.Remove(Lsn::None()));
+  EXPECT_EQ(pins.size(), 0U);
+}
+
 Instant At(int64_t ms) { return Instant() + Duration::Millis(ms); }
 
 TEST(QuorumWatch, WaitsOutAMomentAndThenSaysReadOnly) {
