@@ -73,6 +73,12 @@ struct ReadPointOffered {
   bool snapshot = false;
 };
 
+// The lowest read point that a process holds open, as it tells its writer; None(): it holds none.
+struct ReadPointsHeld {
+  ProcessId reader = 0;
+  Lsn lowest;
+};
+
 // An opening gave up. INTERNAL and DATA_LOSS are no outcome of tolerated faults.
 struct OpeningGivenUp {
   ProcessId writer = 0;
@@ -125,8 +131,9 @@ struct Healed {
   bool everywhere = false;
 };
 
-using Event = std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
-                           OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied,
-                           BatchPersisted, NodeStarted, NodeStopped, DiskHarmed, Healed>;
+using Event =
+    std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
+                 OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted,
+                 NodeStarted, NodeStopped, DiskHarmed, Healed, ReadPointsHeld>;
 
 }  // namespace hexad::sim

@@ -387,6 +387,7 @@ void SimCompute::On(const backtrack::Opened& made) {
   for (const auto& [node, incarnation] : connected_) {
     Feed(quorum::WriterInput(quorum::NodeUp{fabric_.node(node).options().node, incarnation}));
   }
+  tell_(ReadPointsHeld{id_, pins_.lowest()});
   if (!pins_.lowest().IsNone()) {
     Feed(quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
   }

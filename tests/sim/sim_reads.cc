@@ -72,13 +72,17 @@ void SimCompute::ReadSomething() {
 }
 
 void SimCompute::Pin(Lsn read_point) {
-  if (pins_.Add(read_point) && writer_ != nullptr) {
+  if (!pins_.Add(read_point)) return;
+  tell_(ReadPointsHeld{id_, pins_.lowest()});
+  if (writer_ != nullptr) {
     Feed(quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
   }
 }
 
 void SimCompute::Unpin(Lsn read_point) {
-  if (pins_.Remove(read_point) && writer_ != nullptr && phase_ != Phase::kFenced) {
+  if (!pins_.Remove(read_point)) return;
+  tell_(ReadPointsHeld{id_, pins_.lowest()});
+  if (writer_ != nullptr && phase_ != Phase::kFenced) {
     Feed(quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
   }
 }
