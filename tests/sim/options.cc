@@ -50,7 +50,7 @@ void DrawCluster(Draws& draws, SimOptions& options) {
 }
 
 void DrawCompute(Draws& draws, SimOptions& options) {
-  const uint64_t lals[] = {60, 200, 2000, 100'000};
+  const uint64_t lals[] = {30, 200, 2000, 100'000};
   options.lal = draws.Of(lals);
   quorum::WriterOptions& writer = options.writer;
   writer.lal = options.lal;
