@@ -68,7 +68,8 @@ struct Opened {
 // become Opened. From a snapshot: the highest VDL that a read quorum of every PG had heard, and
 // what is complete for it by a second poll, so that no page is older than the read point says.
 struct OpenedReadOnly {
-  EpochId epoch;  // what reads must claim
+  EpochId epoch;        // what reads must claim
+  bool sealed = false;  // it is promised and has not begun: reads must say so (ReadPage::sealed)
   Lsn read_point;
   quorum::Manifest manifest;
   std::vector<Lsn> complete_to;  // per PG: the tail

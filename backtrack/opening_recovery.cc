@@ -128,6 +128,7 @@ void OpeningRun::OfferReadOnly() {
   offered_read_only_ = true;
   OpenedReadOnly offer;
   offer.epoch = epoch_;
+  offer.sealed = true;
   offer.read_point = recovered_->vdl;
   offer.manifest = manifest_;
   for (size_t i = 0; i < pgs_.size(); ++i) {

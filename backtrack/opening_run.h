@@ -107,7 +107,8 @@ class OpeningRun {
   void AfterSecondPolls();
   bool PollAnswered(Pg& pg, int member);  // true: it answers a poll from before the read point
   std::vector<quorum::Manifest> PolledManifests() const;
-  EpochId SnapshotEpoch(const OpenedReadOnly& snapshot) const;
+  std::optional<EpochId> NewestServing(const OpenedReadOnly& snapshot) const;
+  EpochId HighestPromised() const;
   // What an answer said about its history is well-formed, and of this timeline.
   bool IsUsable(const quorum::PgPath& begun, const std::optional<quorum::Manifest>& manifest) const;
   enum class Geometry { kSame, kGrown, kOther };

@@ -88,22 +88,21 @@ void OpeningRun::AfterSecondPolls() {
     snapshot.complete_to.push_back(std::min(complete_to, read_point_));
     snapshot.scls.push_back(std::move(scls));
   }
-  snapshot.epoch = SnapshotEpoch(snapshot);
+  const std::optional<EpochId> begun = NewestServing(snapshot);
+  snapshot.sealed = !begun.has_value();
+  snapshot.epoch = begun.value_or(HighestPromised());
   out_->push_back(std::move(snapshot));
   Enter(Phase::kDone);
 }
 
 // What the reads must claim. A segment serves the epoch that has begun there, if nothing higher has
-// been promised: so the newest one in which a complete segment of every PG serves. Without one, all
-// PGs are not served by anybody but an opening that has sealed them: its epoch.
-EpochId OpeningRun::SnapshotEpoch(const OpenedReadOnly& snapshot) const {
-  EpochId promised;
+// been promised: so the newest one in which a complete segment of every PG serves. Nothing: all PGs
+// are not served by anybody but an opening that has sealed them.
+std::optional<EpochId> OpeningRun::NewestServing(const OpenedReadOnly& snapshot) const {
   std::set<EpochId, std::greater<>> begun;
   for (const Pg& pg : pgs_) {
     for (const Member& member : pg.members) {
-      if (!member.polled.has_value()) continue;
-      promised = std::max(promised, member.polled->from.epoch);
-      begun.insert(member.polled->begun.path.epoch());
+      if (member.polled.has_value()) begun.insert(member.polled->begun.path.epoch());
     }
   }
   for (const EpochId epoch : begun) {
@@ -122,6 +121,16 @@ EpochId OpeningRun::SnapshotEpoch(const OpenedReadOnly& snapshot) const {
     if (everywhere) return epoch;
   }
   SOMETIMES(snapshot_of_a_sealed_volume);
+  return std::nullopt;
+}
+
+EpochId OpeningRun::HighestPromised() const {
+  EpochId promised;
+  for (const Pg& pg : pgs_) {
+    for (const Member& member : pg.members) {
+      if (member.polled.has_value()) promised = std::max(promised, member.polled->from.epoch);
+    }
+  }
   return promised;
 }
 

@@ -63,6 +63,7 @@ struct VolumeStatus {
   VolumeMode mode = VolumeMode::kOpening;
   std::string reason;  // why it is not read-write, for people
   EpochId epoch;
+  bool sealed = false;  // the epoch is promised and has not begun: it only reads
   Lsn vdl;
   Lsn vcl;
   Lsn last_issued;

@@ -13,6 +13,7 @@ void ToWire(const quorum::ReadPage& read, v1::ReadPageRequest* out) {
   out->set_page(read.page.value());
   out->set_read_point(read.read_point.value());
   out->set_complete_to(read.complete_to.value());
+  out->set_sealed(read.sealed);
 }
 
 void ToWire(const ReadAnswer& answer, v1::ReadPageAnswer* out) {
@@ -50,7 +51,7 @@ void ToWire(const GossipAnswer& answer, v1::GossipFill* out) {
 
 quorum::ReadPage FromWire(const v1::ReadPageRequest& wire) {
   return quorum::ReadPage{FromWire(wire.to()), PageNo(wire.page()), Lsn(wire.read_point()),
-                          Lsn(wire.complete_to())};
+                          Lsn(wire.complete_to()), wire.sealed()};
 }
 
 absl::StatusOr<quorum::GossipAsk> FromWire(const v1::GossipAsk& wire) {

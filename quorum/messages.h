@@ -176,6 +176,11 @@ struct ReadPage {
   PageNo page;
   Lsn read_point;
   Lsn complete_to;  // the PG's last record at or below read_point: refused if SCL is below it
+  // The epoch is promised and has not begun: the parent that its inventory named is read. REQUIRES:
+  // read_point at or below every fork that the epoch can still make (a VDL that was heard, or
+  // VDL'). Otherwise false: a segment that missed the Begin does not know where the fork is, and
+  // would serve what lies above it.
+  bool sealed = false;
 };
 
 struct PageRead {

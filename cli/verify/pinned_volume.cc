@@ -34,10 +34,12 @@ absl::StatusOr<PinnedVolume> PinVolume(launcher::Launcher& launcher, const std::
   pinned.volume = *std::move(volume);
   pinned.view = pinned.volume->PinReadPoint();
   const compute::VolumeStatus status = pinned.volume->Status();
-  pinned.read_point = {
-      .manifest = status.manifest, .epoch = status.epoch, .lsn = pinned.view->read_point()};
+  pinned.read_point = {.manifest = status.manifest,
+                       .epoch = status.epoch,
+                       .sealed = status.sealed,
+                       .lsn = pinned.view->read_point()};
   const auto written_by_compute = launcher.client().PinReadPoint(name, kPinFor, kAskTimeout);
-  if (written_by_compute.ok()) {
+  if (written_by_compute.ok() && !status.sealed) {
     pinned.read_point.lsn = std::max(pinned.read_point.lsn, *written_by_compute);
   }
   return pinned;

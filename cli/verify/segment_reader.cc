@@ -106,7 +106,8 @@ void SegmentReader::AskSegment(const std::shared_ptr<PageInFlight>& page, size_t
                                         .membership_epoch = page->pg->epoch},
                                  .page = page->page,
                                  .read_point = read_point_.lsn,
-                                 .complete_to = Lsn::None()},
+                                 .complete_to = Lsn::None(),
+                                 .sealed = read_point_.sealed},
                 &call->ask);
   stub->second->async()->ReadPage(
       &call->context, &call->ask, &call->answer,

@@ -36,6 +36,7 @@ struct SegmentCopy {
 struct ReadPoint {
   quorum::Manifest manifest;
   EpochId epoch;
+  bool sealed = false;  // it has not begun (quorum::ReadPage)
   Lsn lsn;
 };
 

@@ -205,6 +205,7 @@ class VolumeHost final : public Volume,
   absl::Status open_failure_;
   quorum::Manifest manifest_;
   EpochId epoch_;          // that reads claim
+  bool sealed_ = false;    // and that has not begun
   EpochId written_epoch_;  // the last that this handle wrote under; Root() if none
   Lsn issued_to_;          // kSucceeding: the highest LSN issued under it
   // LSNs that were issued and, after a draining that was given up, are in no history: (first,

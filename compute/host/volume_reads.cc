@@ -295,6 +295,7 @@ VolumeStatus VolumeHost::Status() const {
   VolumeStatus status;
   status.name = entry_.name;
   status.epoch = epoch_;
+  status.sealed = sealed_;
   status.vdl = status.vcl = status.last_issued = vdl_;
   status.manifest = manifest_;
   status.reason = reason_;

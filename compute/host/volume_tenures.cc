@@ -170,7 +170,7 @@ void VolumeHost::On(Turn& turn, backtrack::Opened& opened) {
   epoch_ = written_epoch_ = opened.start.epoch;
   manifest_ = opened.start.manifest;
   SetReadBase(turn, opened.start.vdl);
-  reads_->SetEpoch(epoch_, manifest_);
+  reads_->SetEpoch(epoch_, sealed_ = false, manifest_);
   TellScls(*reads_, manifest_, opened.scls);
   quorums_.Clear();
   for (const quorum::Membership& pg : manifest_.pgs) quorums_.Expect(pg, turn.now());
@@ -204,7 +204,7 @@ void VolumeHost::On(Turn& turn, backtrack::OpenedReadOnly& opened) {
   read_only_complete_to_ = opened.complete_to;
   // A segment that holds everything up to the read point is complete whatever came after it.
   for (Lsn& tail : read_only_complete_to_) tail = std::min(tail, vdl_);
-  reads_->SetEpoch(epoch_, manifest_);
+  reads_->SetEpoch(epoch_, sealed_ = opened.sealed, manifest_);
   TellScls(*reads_, manifest_, opened.scls);
   snapshot_at_ = turn.now();
   if (mode_ == OpenMode::kSnapshot) {

@@ -222,9 +222,10 @@ void PageReads::AddPg(const quorum::Membership& membership) {
   pgs_.push_back(std::move(pg));
 }
 
-void PageReads::SetEpoch(EpochId epoch, const quorum::Manifest& manifest) {
+void PageReads::SetEpoch(EpochId epoch, bool sealed, const quorum::Manifest& manifest) {
   const std::lock_guard lock(mutex_);
   epoch_ = epoch;
+  sealed_ = sealed;
   manifest_ = manifest;
   pgs_.clear();
   index_of_.clear();
@@ -270,6 +271,7 @@ void PageReads::Read(PageNo page, Lsn read_point, Lsn complete_to, Done done) {
       read.page = page;
       read.read_point = read_point;
       read.complete_to = complete_to;
+      read.sealed = sealed_;
     }
   }
   if (read.read_point.IsNone()) {

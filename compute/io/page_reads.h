@@ -50,8 +50,8 @@ class PageReads : public std::enable_shared_from_this<PageReads> {
   void OnStale(Stale on_stale) { on_stale_ = std::move(on_stale); }
 
   // From now on reads claim `epoch` and use the manifest's PGs. Forgets SCLs: they belong to an
-  // epoch.
-  void SetEpoch(EpochId epoch, const quorum::Manifest& manifest);
+  // epoch. `sealed`: it is promised and has not begun (quorum::ReadPage).
+  void SetEpoch(EpochId epoch, bool sealed, const quorum::Manifest& manifest);
   // The volume grew. REQUIRES: SetEpoch before.
   void SetGeometry(const quorum::Manifest& manifest);
   // What a segment said it holds on the epoch's history.
@@ -80,6 +80,7 @@ class PageReads : public std::enable_shared_from_this<PageReads> {
   Stale on_stale_ = [](const NodeId&, const quorum::Refused&) {};
   mutable std::mutex mutex_;
   EpochId epoch_;
+  bool sealed_ = false;
   quorum::Manifest manifest_;  // empty until SetEpoch
   std::vector<std::unique_ptr<Pg>> pgs_;
   std::map<PgId, size_t> index_of_;

@@ -32,9 +32,9 @@ class NodeCore::Outlet : public SegmentOutlet {
                      std::move(batch), out_);
   }
   void Emit(NodeEffect effect) override { out_.push_back(std::move(effect)); }
-  bool MayTake(bool closes_gap) const override {
+  bool MayTake(bool closes_gap, size_t taken_bytes) const override {
     const size_t limit = node_.options_.hot_log_limit_bytes * (closes_gap ? 2 : 1);
-    return node_.hot_bytes_ < limit && !BUGGIFY(segment_takes_nothing_now);
+    return node_.hot_bytes_ + taken_bytes < limit && !BUGGIFY(segment_takes_nothing_now);
   }
 
  private:

@@ -83,9 +83,10 @@ class SegmentOutlet {
   virtual ~SegmentOutlet() = default;
   virtual void Persist(PgId pg, StoreBatch batch, Continuation then) = 0;
   virtual void Emit(NodeEffect effect) = 0;
-  // Is there room for one more boxcar in the hot log? One that closes a gap has twice as much: only
-  // a chain that is whole can be coalesced, and that makes room.
-  virtual bool MayTake(bool closes_gap) const = 0;
+  // Is there room for one more boxcar in the hot log, after so many bytes that this step has taken?
+  // One that closes a gap has twice as much: only a chain that is whole can be coalesced, and that
+  // makes room.
+  virtual bool MayTake(bool closes_gap, size_t taken_bytes = 0) const = 0;
 };
 
 class Segment {
@@ -190,6 +191,9 @@ class Segment {
                                                const quorum::PgPath& path, StoreBatch& batch);
   void AnswerInventory(ConnId conn, const quorum::Envelope& envelope, Timeline& timeline,
                        SegmentOutlet& out);
+  // Those of a peer's boxcars that there is room for.
+  std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, const Timeline& timeline,
+                                const SegmentOutlet& out) const;
   // The history up to the epoch `proven`, as a peer knows it, becomes this segment's with `batch`.
   void LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,
                  AfterGossip& then, StoreBatch& batch);

@@ -38,7 +38,8 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   const PgPath* path = nullptr;
   if (read.to.epoch == log.begun().path.epoch()) {
     path = &log.begun();
-  } else if (read.to.epoch == timeline->promised && timeline->sealed_parent.has_value()) {
+  } else if (read.sealed && read.to.epoch == timeline->promised &&
+             timeline->sealed_parent.has_value()) {
     SOMETIMES(read_of_a_sealed_segment);
     path = &*timeline->sealed_parent;
   } else {
@@ -167,9 +168,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   AfterGossip then;
   then.timeline = answered.timeline;
   then.peer = answered.peer;
-  then.more = fill.more;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
-  auto taken = TakeBoxcars(timeline, answered.timeline, fill.boxcars, fill.begun, batch);
+  const std::vector<BytesRef> boxcars = RoomFor(fill, timeline, out);
+  then.more = fill.more && boxcars.size() == fill.boxcars.size();
+  auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, fill.begun, batch);
   if (!taken.ok()) {
     SOMETIMES(gossip_brings_what_does_not_fit);
     return;
@@ -179,8 +181,9 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   // its writer: only then is its path learned from a peer, so that a half-begun epoch does not
   // spread. A part of a long answer may end in an epoch before theirs: then the history up to that
   // one is learned, and the next part asked for.
-  EpochId proven = fill.in_use && !fill.more ? std::max(ours, theirs) : ours;
-  for (const BytesRef& bytes : fill.boxcars) {
+  const bool whole = !fill.more && boxcars.size() == fill.boxcars.size();
+  EpochId proven = fill.in_use && whole ? std::max(ours, theirs) : ours;
+  for (const BytesRef& bytes : boxcars) {
     const auto boxcar = quorum::DecodeBoxcar(bytes);
     if (boxcar.ok()) proven = std::max(proven, boxcar->header.epoch);
   }
@@ -189,6 +192,29 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   if (batch.ops.empty()) return;
   timeline.asking = true;  // until they are durable
   out.Persist(config_.membership.pg, std::move(batch), {std::move(then)});
+}
+
+// A peer that has lost a boxcar leaves it out and sends what follows. That cannot be coalesced
+// before the gap is closed; if it could take the room of what closes the gap, nothing would ever do
+// so.
+std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, const Timeline& timeline,
+                                       const SegmentOutlet& out) const {
+  std::vector<BytesRef> room;
+  size_t bytes = 0;
+  Lsn whole_to = fill.begun.SclFrom(timeline.log.begun(), timeline.log.scl());
+  for (const BytesRef& boxcar : fill.boxcars) {
+    const auto decoded = quorum::DecodeBoxcar(boxcar);
+    if (!decoded.ok()) break;
+    const bool follows = decoded->header.pg_prev <= whole_to;
+    if (!out.MayTake(follows, bytes)) {
+      SOMETIMES(gossip_brings_more_than_there_is_room_for);
+      break;
+    }
+    if (follows) whole_to = std::max(whole_to, decoded->header.last_lsn);
+    bytes += boxcar.size();
+    room.push_back(boxcar);
+  }
+  return room;
 }
 
 void Segment::LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,

@@ -374,6 +374,7 @@ void SimCompute::On(const backtrack::Opened& made) {
   if (succeeding && WroteInBetween(opened.start)) return BecomeFenced();
   tell_(EpochOpened{id_, &opened.start});
   epoch_ = written_epoch_ = opened.start.epoch;
+  sealed_ = false;
   manifest_ = opened.start.manifest;
   SetReadBase(opened.start.vdl);
   tell_(ReadPointOffered{id_, epoch_, vdl_, false});
@@ -399,6 +400,7 @@ void SimCompute::On(const backtrack::OpenedReadOnly& opened) {
   if (succeeding && !CouldBeOurs(opened.read_point)) return BecomeFenced();
   if (phase_ == Phase::kOpening) phase_ = Phase::kReadOnly;
   epoch_ = opened.epoch;
+  sealed_ = opened.sealed;
   manifest_ = opened.manifest;
   SetReadBase(succeeding ? vdl_ : opened.read_point);
   read_only_complete_to_ = opened.complete_to;

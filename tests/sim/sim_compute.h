@@ -165,7 +165,8 @@ class SimCompute : public StreamOwner {
   std::unique_ptr<backtrack::Opening> retired_opening_;
   std::map<NodeIndex, Incarnation> connected_;
   quorum::Manifest manifest_;
-  EpochId epoch_;
+  EpochId epoch_;        // that reads claim
+  bool sealed_ = false;  // and that has not begun
   EpochId written_epoch_;
   Lsn issued_to_;
   Lsn vdl_;

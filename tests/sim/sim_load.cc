@@ -79,13 +79,14 @@ bool SimCompute::MayCommit(const Client& client) {
     Grow(pgs);
     return false;
   }
-  bool cached = true;
+  const auto cached = [&](const PageWrite& write) {
+    return write.kind == RecordKind::kTruncate || cache_->Find(write.page) != nullptr;
+  };
   for (const PageWrite& write : client.writes) {
-    if (write.kind == RecordKind::kTruncate || cache_->Find(write.page) != nullptr) continue;
-    Fetch(write.page);
-    cached = cached && cache_->Contains(write.page);
+    if (!cached(write)) Fetch(write.page);
   }
-  return cached;
+  // Asked again: one that came in may have put another one out.
+  return std::all_of(client.writes.begin(), client.writes.end(), cached);
 }
 
 void SimCompute::Try(size_t client) {

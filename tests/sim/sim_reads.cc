@@ -160,6 +160,7 @@ void SimCompute::ReadPage(PageNo page, Lsn read_point, PageCallback done) {
   reading->read.page = page;
   reading->read.read_point = read_point;
   reading->read.complete_to = CompleteTo(reading->pg_index, read_point);
+  reading->read.sealed = sealed_;
   reading->tenure = tenure_;
   reading->deadline = process_.now() + kReadDeadline;
   reading->done = std::move(done);

@@ -313,6 +313,19 @@ void World::CheckConvergence() {
   }
 }
 
+// What fills a node's hot log.
+std::string World::Hoard(NodeIndex node) const {
+  if (core(node) == nullptr) return "down";
+  std::string text;
+  for (const auto& segment : core(node)->Describe(fabric_->node(node).process().now())) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "PG ", segment.pg.value() % 1000, ": ",
+                    segment.hot_log_bytes, " bytes, coalesced ", segment.coalesced.value(),
+                    ", SCL ", segment.scl.value(), ", VDL heard ", segment.vdl_heard.value(),
+                    ", highest ", segment.highest.value());
+  }
+  return text;
+}
+
 // Why the segments do not agree yet; empty if they do.
 std::string World::WhatDiffers() const {
   const SimCompute* leader = nullptr;
@@ -335,7 +348,7 @@ std::string World::WhatDiffers() const {
       if (!member.begun || member.scl != pg.last_lsn) {
         return absl::StrCat(member.node.value(), " has SCL ", member.scl.value(), " of PG ",
                             pg.pg.value() % 1000, ", which ends at ", pg.last_lsn.value(),
-                            member.trouble.empty() ? "" : ": ", member.trouble);
+                            member.trouble.empty() ? "" : ": ", member.trouble, "; ", Hoard(node));
       }
     }
   }

@@ -107,6 +107,7 @@ class World : public WorldView {
   void CheckLiveness();
   void CheckConvergence();
   std::string WhatDiffers() const;
+  std::string Hoard(NodeIndex node) const;
   void Fail(FailureClass failure, std::string message);
   bool failed() const { return verdict_.failure != FailureClass::kNone; }
   std::string Picture() const;

@@ -114,7 +114,8 @@ RC_GTEST_PROP(WriterFrame, FieldsInAnotherOrderGoToTheGeneratedParser, ()) {
 }
 
 RC_GTEST_PROP(Read, RoundTrip, ()) {
-  const quorum::ReadPage read{AnyEnvelope(), PageNo(testing::AnyU32()), AnyLsn(), AnyLsn()};
+  const quorum::ReadPage read{AnyEnvelope(), PageNo(testing::AnyU32()), AnyLsn(), AnyLsn(),
+                              *rc::gen::arbitrary<bool>()};
   v1::ReadPageRequest wire;
   ToWire(read, &wire);
   RC_ASSERT(BytesOf<v1::ReadPageRequest>(FromWire(wire)) == wire.SerializeAsString());

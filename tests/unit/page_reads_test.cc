@@ -66,7 +66,7 @@ class PageReadsTest : public ::testing::Test {
   // With that many members up and complete, and the others down.
   absl::Status ReadWith(int up) {
     for (int i = 0; i < up; ++i) reads_->SetUp(Node(i), true);
-    reads_->SetEpoch(EpochId{1, 5}, manifest_);
+    reads_->SetEpoch(EpochId{1, 5}, /*sealed=*/false, manifest_);
     for (int i = 0; i < up; ++i) reads_->SetScl(PgId(7), Node(i), kReadPoint);
     const auto done = nodes_->port->NewEvent();
     const auto outcome = std::make_shared<absl::Status>();

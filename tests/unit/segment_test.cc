@@ -212,6 +212,26 @@ TEST(Refusals, OfReadsOutsideWhatIsHere) {
   EXPECT_EQ(reason(node.ReadOf(Epoch(2), PageNo(1), Lsn(2), Lsn(2))), RefusalReason::kNeedsBegin);
 }
 
+// Found by the simulator. Epoch 2 forked at 2 and has begun elsewhere; this segment was sealed,
+// holds more of epoch 1 than that, and does not know the fork.
+TEST(Read, OfASealedEpochIsServedAlongItsParentOnlyIfTheReaderSaysThatItHasNotBegun) {
+  NodeUnderTest node;
+  node.Open();
+  node.Ask(node.Append(node.Box(Epoch(1), Lsn(1), 2, Lsn())));
+  node.Ask(node.Append(node.Box(Epoch(1), Lsn(3), 2, Lsn(2))));
+  node.Ask(quorum::Seal{node.To(Epoch(2))});
+  node.Ask(quorum::TakeInventory{node.To(Epoch(2)), node.First()});
+  quorum::ReadPage read = node.ReadOf(Epoch(2), PageNo(1), Lsn(2005), Lsn(2));
+  auto sent = node.Do(ReadAsked{CallId(3), read});
+  ASSERT_TRUE(std::holds_alternative<CallRefused>(sent.at(0))) << "it would show LSN 4";
+  EXPECT_EQ(std::get<CallRefused>(sent.at(0)).refused.reason, RefusalReason::kNeedsBegin);
+  read.read_point = Lsn(2);
+  read.sealed = true;
+  const auto page = node.Read(read);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->page_lsn, Lsn(2));
+}
+
 // --- gossip --------------------------------------------------------------------------------------
 
 struct Gossiping : NodeUnderTest {
@@ -250,6 +270,25 @@ TEST(Gossip, LearnsAHistoryAsFarAsItsRecordsProveIt) {
   ASSERT_TRUE(node.Start().ok());
   EXPECT_EQ(node.begun(), Epoch(3));
   EXPECT_EQ(node.scl(), Lsn(5002));
+}
+
+// Found by the simulator: a peer that had lost a boxcar sent what follows it, again and again,
+// until the hot log had no room for what closes the gap.
+TEST(Gossip, WhatFollowsAGapLeavesRoomForWhatClosesIt) {
+  Gossiping node;
+  node.options.hot_log_limit_bytes = 4096;
+  ASSERT_TRUE(node.Start().ok());
+  node.Open();
+  const auto closing = node.Box(Epoch(1), Lsn(1), 10, Lsn());
+  node.Box(Epoch(1), Lsn(11), 1, Lsn(10));  // what the peer has lost
+  Lsn next(12);
+  for (int round = 0; round < 100; ++round) {
+    node.Do(node.Fill(node.First(), {node.Box(Epoch(1), next, 1, next.Prev())}));
+    next = next.Next();
+  }
+  EXPECT_LE(node.core->Describe(node.now).at(0).hot_log_bytes, size_t{4096 + 1024});
+  EXPECT_EQ(Reason(node.Ask(node.Append(closing))), std::nullopt);
+  EXPECT_EQ(node.scl(), Lsn(10));
 }
 
 // An epoch without a record may be half-begun: it does not spread.
