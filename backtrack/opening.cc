@@ -8,9 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "backtrack/opening_run.h"
 #include "quorum/base/check.h"
+#include "quorum/base/core.h"
 #include "quorum/base/marks.h"
 
 namespace hexad::backtrack {
+
+static_assert(Core<Opening>);
 
 using quorum::RefusalReason;
 using quorum::Refused;
@@ -23,6 +26,8 @@ void Opening::CheckInvariants() const { run_->CheckInvariants(); }
 std::string Opening::Describe() const { return run_->Describe(); }
 
 namespace {
+
+static_assert(Core<Opening>);
 
 // An epoch that sent a record had its Begin, with its manifest, on a write quorum of the first PG;
 // so any read quorum shows a manifest that was written at least as late.

@@ -139,16 +139,26 @@ void PgLane::FindRetry() {
 
 void PgLane::TellWriteQuorum(LaneTurn& turn) {
   MemberSet usable;
+  MemberSet full;
   for (size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].usable()) usable.Add(static_cast<int>(i));
+    const int member = static_cast<int>(i);
+    if (members_[i].usable()) usable.Add(member);
+    if (members_[i].begun() && !members_[i].usable()) full.Add(member);
   }
-  if (write_.SatisfiedBy(usable) == write_quorum_ok_) return;
-  write_quorum_ok_ = !write_quorum_ok_;
-  if (!write_quorum_ok_) SOMETIMES(pg_loses_its_write_quorum);
-  turn.out.emplace_back(WriteQuorumChanged{.ok = write_quorum_ok_,
-                                           .pg = start_.envelope.pg,
-                                           .up = usable.size(),
-                                           .need = static_cast<int>(membership().write)});
+  const bool ok = write_.SatisfiedBy(usable);
+  if (ok) full = {};  // the quorum does without them
+  if (ok == write_quorum_ok_ && full == disk_full_told_) return;
+  if (write_quorum_ok_ && !ok) SOMETIMES(pg_loses_its_write_quorum);
+  write_quorum_ok_ = ok;
+  disk_full_told_ = full;
+  WriteQuorumChanged changed{.ok = ok,
+                             .pg = start_.envelope.pg,
+                             .up = usable.size(),
+                             .need = static_cast<int>(membership().write)};
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if (full.Has(static_cast<int>(i))) changed.disk_full.push_back(membership().members[i].node);
+  }
+  turn.out.emplace_back(std::move(changed));
 }
 
 void PgLane::PlanAnnouncement(Instant now) {

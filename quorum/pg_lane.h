@@ -130,6 +130,7 @@ class PgLane {
   bool in_use_ = true;
   bool members_changed_ = false;
   bool write_quorum_ok_ = false;
+  MemberSet disk_full_told_;  // with the write quorum's last loss
 
   // Instants are lower bounds: a Tick that comes for nothing sets them right.
   Instant retry_at_ = Instant::Never();  // of all members

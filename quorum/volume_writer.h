@@ -109,12 +109,14 @@ struct Grown {
   Manifest manifest;
 };
 
-// A PG lacks / has again enough connected, begun, trusted segments for a write quorum.
+// A PG lacks / has again enough connected, begun, trusted segments with room for a write quorum.
+// While it lacks them, told again when other disks are full than were.
 struct WriteQuorumChanged {
   bool ok = false;
   PgId pg;
   int up = 0;
   int need = 0;
+  std::vector<NodeId> disk_full = {};  // connected and trusted, but they store nothing; unless ok
 };
 
 // Some segment promised `by`, but a write quorum still accepts: succeed yourself with a higher

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "quorum/base/instant.h"
 #include "quorum/membership.h"
@@ -34,6 +35,7 @@ class QuorumWatch {
     Instant since;
     std::optional<int> up;  // nothing: it was not told yet
     int need = 0;
+    std::vector<NodeId> disk_full = {};
   };
   std::map<PgId, Loss> lost_;
 };

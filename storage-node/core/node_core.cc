@@ -5,11 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
+#include "quorum/base/core.h"
 #include "quorum/base/marks.h"
 #include "storage-node/core/segment.h"
 #include "storage-node/core/segment_state.h"
 
 namespace hexad::storage_node {
+
+static_assert(Core<NodeCore>);
 
 using quorum::Envelope;
 using quorum::RefusalReason;

@@ -106,6 +106,21 @@ TEST(QuorumWatch, CountsFromTheFirstLossAndPerPg) {
   EXPECT_FALSE(watch.ReadOnlyReason(At(9000)).has_value());
 }
 
+TEST(QuorumWatch, NamesTheNodesWhoseDisksAreFull) {
+  QuorumWatch watch;
+  quorum::WriteQuorumChanged lost{.ok = false, .pg = PgId(7), .up = 3, .need = 4};
+  lost.disk_full = {NodeId("n1")};
+  watch.Changed(lost, At(0));
+  EXPECT_EQ(watch.ReadOnlyReason(At(2000)),
+            "no write quorum, disk is full (n1): PG 7 has 3 of the 4 segments that a write needs, "
+            "since 2000 ms");
+  lost.up = 2;
+  lost.disk_full.push_back(NodeId("n3"));
+  watch.Changed(lost, At(2000));
+  EXPECT_NE(watch.ReadOnlyReason(At(2500))->find("disks are full (n1, n3): PG 7 has 2 of"),
+            std::string::npos);
+}
+
 TEST(QuorumWatch, APgThatNeverHasItsQuorumIsLost) {
   QuorumWatch watch;
   quorum::Membership pg;

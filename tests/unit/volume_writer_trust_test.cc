@@ -178,6 +178,27 @@ TEST(WriterTrust, EmptySegmentThatWasBegunAndIsUnknownNowHasLostItsPromise) {
 
 // ---- refusals
 
+TEST(WriterTrust, AWriterWithoutItsQuorumTellsOfEachFurtherFullDisk) {
+  WriterOptions options;
+  options.boxcar_target_bytes = 1;
+  options.heartbeat = Duration::Seconds(1000);
+  WriterWorld world(options);
+  world.BeginAll();
+  for (const char* name : {"n1", "n2", "n3", "n4"}) {
+    world.SegmentAt(name).RefuseWith(RefusalReason::kDiskFull);
+  }
+  world.Touch({1});
+  EXPECT_THAT(Of<WriteQuorumChanged>(world.Deliver("n1")), IsEmpty()) << "five are enough";
+  EXPECT_THAT(Of<WriteQuorumChanged>(world.Deliver("n2")), IsEmpty()) << "so are four";
+  auto told = Of<WriteQuorumChanged>(world.Deliver("n3"));
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].disk_full, ElementsAre(NodeId("n1"), NodeId("n2"), NodeId("n3")));
+  told = Of<WriteQuorumChanged>(world.Deliver("n4"));
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_FALSE(told[0].ok);
+  EXPECT_THAT(told[0].disk_full, SizeIs(4));
+}
+
 TEST(WriterTrust, FullDiskIsTriedWithOneBoxcarUntilThereIsRoom) {
   WriterOptions options;
   options.boxcar_target_bytes = 1;
@@ -191,6 +212,7 @@ TEST(WriterTrust, FullDiskIsTriedWithOneBoxcarUntilThereIsRoom) {
   const auto told = Of<WriteQuorumChanged>(world.Deliver("n1"));
   ASSERT_THAT(told, SizeIs(1));
   EXPECT_FALSE(told[0].ok) << "three are left that can store";
+  EXPECT_THAT(told[0].disk_full, ElementsAre(NodeId("n1")));
   for (const char* name : {"n2", "n3", "n4"}) world.Deliver(name);
   EXPECT_THAT(BoxcarsTo(world.Touch({1})), ElementsAre("n2", "n3", "n4"));
   for (const char* name : {"n2", "n3", "n4"}) world.Deliver(name);
