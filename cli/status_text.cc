@@ -35,7 +35,7 @@ std::string Shown(const launcher::NodePicture& node) {
 // A node's segments over all volumes: the highest SCL, what it lacks, and its slowest last ack.
 struct NodeTotals {
   uint64_t scl = 0;
-  uint64_t lag_records = 0;
+  uint64_t lag_lsns = 0;
   uint64_t last_ack_us = 0;
 };
 
@@ -46,7 +46,7 @@ NodeTotals TotalsOf(const launcher::ClusterPicture& cluster, const std::string& 
       for (const launcher::SegmentPicture& segment : pg.segments) {
         if (segment.node != node) continue;
         totals.scl = std::max(totals.scl, segment.scl);
-        totals.lag_records += segment.lag_records;
+        totals.lag_lsns += segment.lag_lsns;
         totals.last_ack_us = std::max(totals.last_ack_us, segment.last_ack_us);
       }
     }
@@ -76,7 +76,7 @@ void PrintNodes(const launcher::ClusterPicture& cluster, bool colour, std::ostre
                   known(node.pid != 0, absl::StrCat(node.pid)),
                   node.address,
                   known(answers, Thousands(totals.scl)),
-                  known(answers, Thousands(totals.lag_records)),
+                  known(answers, Thousands(totals.lag_lsns)),
                   known(answers, Bytes(node.disk_bytes)),
                   known(answers && totals.last_ack_us != 0, Micros(totals.last_ack_us))});
   }

@@ -1,11 +1,8 @@
 // hexad-compute: opens volumes for writing and serves their pages.
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
-#include <pthread.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -14,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "compute/host/compute_metrics.h"
 #include "compute/host/compute_service.h"
 #include "compute/host/open_volumes.h"
 #include "metrics/metrics_server.h"
+#include "process/server_process.h"
 #include "proto/frame_codec.h"
 #include "topology/topology.h"
 
@@ -43,15 +40,6 @@ struct Flags {
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "hexad-compute: %s\n", std::string(status.message()).c_str());
   return kFailed;
-}
-
-// gRPC's listener never recovers from running out of descriptors (listener_watch.h of the storage
-// node).
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Says once what a volume's mode has become.
@@ -133,8 +121,7 @@ int Run(const Flags& flags, const sigset_t& signals) {
 }  // namespace hexad::compute
 
 int main(int argc, char** argv) {
-  // Debian builds Abseil with its detector of lock cycles, which costs every lock of gRPC.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  hexad::process::SetUpLibraries();
   hexad::compute::Flags flags;
   CLI::App app("hexad-compute: opens volumes of a Hexad cluster and serves their pages");
   app.add_option("--id", flags.id, "name in logs");
@@ -143,7 +130,7 @@ int main(int argc, char** argv) {
   app.add_option("--metrics", flags.metrics, "host:port of /metrics; empty for none");
   app.add_option("--volume", flags.volumes, "volumes to open at start, by comma")->delimiter(',');
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->check(CLI::IsMember(hexad::process::LogLevels()))
       ->capture_default_str();
   app.set_version_flag("--version", "hexad-compute " HEXAD_VERSION);
   try {
@@ -152,16 +139,8 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : hexad::compute::kWrongUsage;
   }
-  spdlog::set_default_logger(spdlog::stderr_color_mt("hexad-compute"));
-  spdlog::set_level(spdlog::level::from_str(flags.log_level));
-  spdlog::flush_on(spdlog::level::info);
-  hexad::compute::RaiseFileLimit();
-  // Blocked before any thread exists, so that only Watch takes them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  hexad::process::StartLog("hexad-compute", flags.log_level);
+  hexad::process::RaiseFileLimit();
+  const sigset_t signals = hexad::process::BlockStopSignals();  // only Watch takes them
   return hexad::compute::Run(flags, signals);
 }

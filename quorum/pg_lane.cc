@@ -223,7 +223,7 @@ PgDescription PgLane::Describe() const {
     state.node = member.node;
     state.az = member.az;
     state.scl = member.scl;
-    if (member.scl < last_lsn_) state.lag_records = last_lsn_.value() - member.scl.value();
+    if (member.scl < last_lsn_) state.lag_lsns = last_lsn_.value() - member.scl.value();
     state.up = member.up;
     state.begun = member.begun();
     state.lagging = member.lagging;

@@ -173,7 +173,7 @@ struct PgDescription {
     NodeId node;
     AzId az;
     Lsn scl;
-    uint64_t lag_records = 0;  // upper bound: LSNs between its SCL and the PG's last record
+    uint64_t lag_lsns = 0;  // upper bound: LSNs between its SCL and the PG's last record
     bool up = false;
     bool begun = false;
     bool lagging = false;  // left to gossip

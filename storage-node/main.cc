@@ -3,12 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "process/server_process.h"
 #include "spdlog/spdlog.h"
 #include "storage-node/host/node_host.h"
 #include "topology/topology.h"
@@ -27,23 +25,24 @@ struct Flags {
   std::string az;
   std::string listen;
   std::string data;
-  std::string cluster;
+  std::string topology;
   std::string metrics;
   std::string log_level = "info";
 };
 
 void Declare(CLI::App& app, Flags& flags) {
-  app.set_version_flag("--version", HEXAD_VERSION);
+  app.set_version_flag("--version", "hexad-storage-node " HEXAD_VERSION);
   app.add_option("--id", flags.id, "this node's id in the cluster file")->required();
   app.add_option("--data", flags.data, "folder of this node's data; made if it does not exist")
       ->required();
-  app.add_option("--cluster", flags.cluster, "cluster file: every node's id, az and address")
+  app.add_option("--topology", flags.topology, "cluster file: every node's id, az and address")
       ->required();
   app.add_option("--az", flags.az, "availability zone (default: as in the cluster file)");
   app.add_option("--listen", flags.listen, "host:port (default: as in the cluster file)");
   app.add_option("--metrics", flags.metrics, "host:port for Prometheus (default: none)");
-  app.add_option("--log-level", flags.log_level, "debug, info, warn, error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
+      ->check(CLI::IsMember(hexad::process::LogLevels()))
+      ->capture_default_str();
 }
 
 int Fail(int code, const absl::Status& status) {
@@ -52,16 +51,16 @@ int Fail(int code, const absl::Status& status) {
 }
 
 absl::StatusOr<NodeHostOptions> OptionsFrom(const Flags& flags) {
-  auto topology = hexad::topology::LoadTopology(flags.cluster);
+  auto topology = hexad::topology::LoadTopology(flags.topology);
   if (!topology.ok()) return topology.status();
   const auto* self = topology->Find(hexad::NodeId(flags.id));
   if (self == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--id ", flags.id, " is not in ", flags.cluster, "; add a [[node]] for it"));
+        absl::StrCat("--id ", flags.id, " is not in ", flags.topology, "; add a [[node]] for it"));
   }
   if (!flags.az.empty() && flags.az != self->az.value()) {
     return absl::InvalidArgumentError(absl::StrCat("--az ", flags.az, " contradicts ",
-                                                   flags.cluster, ", where ", flags.id,
+                                                   flags.topology, ", where ", flags.id,
                                                    " is in AZ ", self->az.value()));
   }
   NodeHostOptions options;
@@ -79,16 +78,8 @@ absl::StatusOr<NodeHostOptions> OptionsFrom(const Flags& flags) {
   return options;
 }
 
-int Run(const NodeHostOptions& options) {
-  // Before any thread exists, so that every thread leaves the two signals to sigwait below.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-
-  if (const uint64_t files = hexad::storage_node::RaiseFileLimit(); files < kFewFiles) {
+int Run(const NodeHostOptions& options, const sigset_t& signals) {
+  if (const uint64_t files = hexad::process::RaiseFileLimit(); files < kFewFiles) {
     spdlog::warn("only {} open files are allowed; raise the limit (ulimit -n) to {} or more", files,
                  kFewFiles);
   }
@@ -107,9 +98,7 @@ int Run(const NodeHostOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Debian builds Abseil with its detector of lock cycles, which costs every lock of gRPC.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // this program says what is wrong itself
+  hexad::process::SetUpLibraries();
   CLI::App app("One storage node of a Hexad cluster.");
   Flags flags;
   Declare(app, flags);
@@ -118,10 +107,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("hexad"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_level(spdlog::level::from_str(flags.log_level));
+  hexad::process::StartLog("hexad-storage-node", flags.log_level);
+  const sigset_t signals = hexad::process::BlockStopSignals();
   const auto options = OptionsFrom(flags);
   if (!options.ok()) return Fail(kExitUsage, options.status());
-  return Run(*options);
+  return Run(*options, signals);
 }

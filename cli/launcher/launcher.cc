@@ -91,7 +91,7 @@ std::vector<std::string> Launcher::CommandLine(const std::string& name) const {
           node->address,
           "--data",
           dir_.data_folder(node->id),
-          "--cluster",
+          "--topology",
           dir_.topology_file(),
           "--metrics",
           node->metrics,

@@ -104,7 +104,7 @@ PgPicture PgFromSegments(quorum::Membership membership, const std::vector<Segmen
     pg.segments.push_back(std::move(segment));
   }
   // Without a writer nobody counts records; LSNs of other PGs may lie between, so this is a bound.
-  for (SegmentPicture& segment : pg.segments) segment.lag_records = highest - segment.scl;
+  for (SegmentPicture& segment : pg.segments) segment.lag_lsns = highest - segment.scl;
   pg.pgcl = KthHighestScl(pg.segments, pg.membership.write);
   return pg;
 }
@@ -165,7 +165,7 @@ void AddComputeView(const v1::VolumeState& said, VolumePicture& volume) {
             std::ranges::find(pg.segments, segment_said.node(), &SegmentPicture::node);
         if (segment == pg.segments.end()) continue;
         segment->scl = segment_said.scl();
-        segment->lag_records = segment_said.lag_records();
+        segment->lag_lsns = segment_said.lag_lsns();
         segment->last_ack_us = segment_said.last_ack_us();
         if (segment->state == NameOf(NodeState::kUp)) segment->state = segment_said.state();
       }

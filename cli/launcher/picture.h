@@ -44,7 +44,7 @@ struct NodePicture {
 struct SegmentPicture {
   std::string node = {};
   uint64_t scl = 0;
-  uint64_t lag_records = 0;
+  uint64_t lag_lsns = 0;
   uint64_t last_ack_us = 0;  // 0: unknown
   std::string state = {};    // up, down, lagging, amnesiac, ...
 };

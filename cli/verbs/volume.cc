@@ -133,7 +133,7 @@ void PrintPg(size_t index, const launcher::PgPicture& pg, uint32_t pages_per_pg,
   for (size_t i = 0; i < pg.segments.size(); ++i) {
     const launcher::SegmentPicture& segment = pg.segments[i];
     table.AddRow({segment.node, pg.membership.members[i].az.value(), segment.state,
-                  Thousands(segment.scl), Thousands(segment.lag_records)});
+                  Thousands(segment.scl), Thousands(segment.lag_lsns)});
   }
   table.Print(std::cout, colour);
 }

@@ -134,8 +134,8 @@ class VolumePart {
     for (const auto& member : pg.members) {
       const Labels labels = {{"pg", id}, {"node", member.node.value()}};
       Set("segment_scl", "Segment complete LSN", member.scl.value(), labels);
-      Set("segment_lag_records", "LSNs between the segment's SCL and the PG's last record",
-          member.lag_records, labels);
+      Set("segment_lag_lsns", "LSNs between the segment's SCL and the PG's last record",
+          member.lag_lsns, labels);
       Set("segment_up", "1 if the segment's node is connected", member.up ? 1 : 0, labels);
       behind += member.up && member.trusted && member.scl >= pg.last_lsn ? 0 : 1;
     }

@@ -30,7 +30,7 @@ void Tell(const quorum::PgDescription& pg, uint32_t write, v1::PgState* out) {
     segment->set_node(member.node.value());
     segment->set_az(member.az.value());
     segment->set_scl(member.scl.value());
-    segment->set_lag_records(member.lag_records);
+    segment->set_lag_lsns(member.lag_lsns);
     segment->set_state(std::string(StateOf(member)));
     segment->set_last_ack_us(static_cast<uint64_t>(std::max<int64_t>(member.last_ack.micros(), 0)));
   }

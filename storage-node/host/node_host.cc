@@ -1,7 +1,5 @@
 #include "storage-node/host/node_host.h"
 
-#include <sys/resource.h>
-
 #include <utility>
 
 #include "storage-node/host/running_node.h"
@@ -22,14 +20,6 @@ absl::StatusOr<std::unique_ptr<NodeHost>> NodeHost::StartOn(const NodeHostOption
   if (auto status = node->Load(); !status.ok()) return status;
   if (auto status = node->Serve(); !status.ok()) return status;
   return node;
-}
-
-uint64_t RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);
-  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 }  // namespace hexad::storage_node

@@ -50,8 +50,4 @@ class NodeHost {
   virtual void Stop() = 0;
 };
 
-// Files that this process may have open: raised to what the system allows, since a connection storm
-// that exhausts them stops gRPC's listener for good. Returns the limit in force.
-uint64_t RaiseFileLimit();
-
 }  // namespace hexad::storage_node

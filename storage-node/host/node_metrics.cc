@@ -55,7 +55,7 @@ NodeMetrics::NodeMetrics(metrics::MetricsServer& server)
   };
   add("hexad_node_scl", "Segment complete LSN", [](const auto& s) { return Of(s.scl); });
   add("hexad_node_vdl_heard", "Highest VDL heard", [](const auto& s) { return Of(s.vdl_heard); });
-  add("hexad_node_lag_records", "LSNs between SCL and the highest record seen",
+  add("hexad_node_lag_lsns", "LSNs between SCL and the highest record seen",
       [](const auto& s) { return s.highest > s.scl ? Of(s.highest) - Of(s.scl) : 0; });
   add("hexad_node_coalesced_lsn", "Everything up to it is in the page store",
       [](const auto& s) { return Of(s.coalesced); });

@@ -242,7 +242,7 @@ TEST_F(EngineTest, TwoNodesMayGoAndComeBack) {
   EXPECT_TRUE(Eventually([&] {
     const VolumeStatus status = volume->Status();
     for (const auto& member : status.pgs[0].members) {
-      if (!member.up || member.lag_records > 0) return false;
+      if (!member.up || member.lag_lsns > 0) return false;
     }
     return true;
   })) << "what they missed must reach them";
