@@ -21,7 +21,7 @@ json ToJson(const launcher::PgPicture& pg) {
   for (const launcher::SegmentPicture& segment : pg.segments) {
     segments.push_back({{"node", segment.node},
                         {"scl", segment.scl},
-                        {"lag_lsns", segment.lag_lsns},
+                        {"lag_records", segment.lag_lsns},  // the name that programs know
                         {"state", segment.state}});
   }
   return {{"id", Hex(pg.membership.pg.value())},

@@ -77,7 +77,7 @@ TEST_F(Cli, StatusJsonHasTheFieldsThatProgramsWereTold) {
   for (const char* field : {"id", "membership_epoch", "pgcl", "segments"}) {
     EXPECT_TRUE(pg.contains(field)) << field;
   }
-  for (const char* field : {"node", "scl", "lag_lsns", "state"}) {
+  for (const char* field : {"node", "scl", "lag_records", "state"}) {
     EXPECT_TRUE(pg.at("segments").at(0).contains(field)) << field;
   }
   EXPECT_EQ(volume.at("write_quorum").dump(),
