@@ -26,7 +26,7 @@ function(hexad_tests)
     add_executable(${target} ${source})
     target_link_libraries(${target} PRIVATE hexad_flags ${ARG_LINK} GTest::gmock GTest::gtest_main)
     if(HEXAD_SANITIZE STREQUAL thread)
-      target_sources(${target} PRIVATE $<TARGET_OBJECTS:hexad_tsan_mutex>)
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:hexad_tsan_order>)
     endif()
     add_test(NAME ${folder}.${stem} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${folder}.${stem} PROPERTIES LABELS "${ARG_LABELS}"
