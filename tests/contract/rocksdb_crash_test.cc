@@ -7,7 +7,7 @@
 #include "quorum/base/prng.h"
 #include "tests/contract/directory_watch.h"
 #include "tests/contract/store_pattern.h"
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 #include "tests/contract/writer_process.h"
 
 namespace hexad::storage_node {

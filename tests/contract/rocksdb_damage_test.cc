@@ -9,7 +9,7 @@
 #include "rocksdb/db.h"
 #include "storage-node/io/store_format.h"
 #include "tests/contract/store_pattern.h"
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
 namespace {

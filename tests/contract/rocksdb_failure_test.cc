@@ -9,7 +9,7 @@
 #include "quorum/base/check.h"
 #include "tests/contract/fault_file_system.h"
 #include "tests/contract/store_pattern.h"
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
 namespace {

@@ -11,7 +11,7 @@
 #include "quorum/base/checksum.h"
 #include "rocksdb/db.h"
 #include "tests/contract/store_pattern.h"
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "tests/contract/segment_store_contract.h"
 #include "tests/contract/segment_store_property.h"
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/contract/store_under_test.h"
+#include "tests/contract/tested_store.h"
 
 #include <unistd.h>
 
