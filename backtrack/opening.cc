@@ -162,7 +162,6 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const Refused& refused) {
   }
   RefuseRefill(pg, member);
   if (refused.reason == RefusalReason::kNotPromised) {
-    SOMETIMES(opening_promise_forgotten_by_segment);
     m.promised.reset();
     m.inventory.reset();
   } else if (refused.reason == RefusalReason::kUnknownSegment) {
@@ -281,10 +280,7 @@ void OpeningRun::AfterPromises() {
     offered.push_back(*member.promised->manifest);
   }
   const Geometry geometry = TakeNewest(offered);
-  if (geometry == Geometry::kOther) {
-    SOMETIMES(opening_starts_over_for_another_geometry);
-    return StartOver();
-  }
+  if (geometry == Geometry::kOther) return StartOver();
   if (geometry == Geometry::kGrown) {
     SOMETIMES(opening_seals_pgs_that_grew);
     return;
@@ -340,7 +336,6 @@ absl::Status OpeningRun::ChooseParent() {
     });
   });
   if (chosen == candidates.end()) return lost("the PGs' segments share no history");
-  if (chosen != candidates.begin()) SOMETIMES(opening_parent_is_not_the_newest_leaf);
   if (*chosen >= epoch_) return lost("a segment promised an epoch that began long ago");
   for (Pg& pg : pgs_) {
     pg.parent.reset();

@@ -29,10 +29,7 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::LogPart& part) {
   for (int target = 0; target < static_cast<int>(pg.members.size()); ++target) {
     Member& m = pg.members[target];
     if (!m.refill.has_value() || m.refill->source != member || m.refill->storing) continue;
-    if (part.boxcars.empty()) {
-      SOMETIMES(refill_source_gives_nothing);
-      return FailRefill(pg, target);
-    }
+    if (part.boxcars.empty()) return FailRefill(pg, target);
     m.refill->since = now_;
     m.refill->storing = true;
     return Send(pg, target, quorum::Refill{EnvelopeFor(pg), *pg.parent, part.boxcars});
@@ -73,7 +70,6 @@ void OpeningRun::RefuseRefill(Pg& pg, int member) {
     fetching = true;
   }
   if (!fetching) return;
-  SOMETIMES(refill_refused_by_source);
   ++pg.members[member].source_failures;
   for (int target = 0; target < members; ++target) pg.failed[{member, target}] = now_;
 }
@@ -173,7 +169,6 @@ bool OpeningRun::GiveUpSources(Pg& pg, Lsn tail) {
   for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
     if (faulty.Has(i)) distrusted_.insert(pg.membership.members[i].node);
   }
-  SOMETIMES(opening_gives_up_sources);
   StartOver();
   return true;
 }

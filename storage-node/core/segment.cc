@@ -249,7 +249,6 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
   if (request.to.epoch != log.begun().path.epoch()) {
     out.Emit(Reply{
         conn, Refusal(request.to, RefusalReason::kNeedsBegin, "this epoch has not begun here")});
-    SOMETIMES(append_before_begin);
     return;
   }
   timeline->writer_heard = now;

@@ -221,7 +221,6 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
   if (!timeline->log.CanAdopt(request.path)) {
     out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
                                  "the history forks below what is coalesced here")});
-    SOMETIMES(begin_forks_below_the_page_store);
     return;
   }
   timeline->promised = std::max(timeline->promised, request.to.epoch);

@@ -182,10 +182,7 @@ TimelineLog::Fit TimelineLog::Take(const Boxcar& boxcar) {
     return here->second.boxcar.bytes == boxcar.bytes ? Fit::kDuplicate : Fit::kConflict;
   }
   if (header.last_lsn <= mark_.up_to) return Fit::kDuplicate;
-  if (Overlaps(boxcar)) {
-    SOMETIMES(boxcar_overlaps_another);
-    return Fit::kConflict;
-  }
+  if (Overlaps(boxcar)) return Fit::kConflict;
   // Seen whole by the history that SCL is about, it must attach at or above SCL, or hold it: what
   // else follows there is known, and is something else.
   const auto run = VisibleIn(boxcar, begun_.path);
@@ -258,7 +255,6 @@ void TimelineLog::IndexRecords(const Boxcar& boxcar) {
           [](const TruncateMark& a, const TruncateMark& b) { return a.lsn < b.lsn; });
       // A boxcar that straddles the coalesced mark is loaded again; its truncate is known already.
       const bool known = at != mark_.truncates.begin() && std::prev(at)->lsn == mark.lsn;
-      if (known) SOMETIMES(truncate_loaded_twice);
       if (!known) mark_.truncates.insert(at, mark);
     } else if (record.kind != RecordKind::kNop) {
       const auto size = quorum::kRecordHeaderBytes + record.payload.size();
@@ -296,10 +292,7 @@ void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) con
     if (place.lsn > read_point || place.lsn <= above || place.lsn <= mark_.up_to) continue;
     if (!path.Visible(timeline_, place.lsn)) continue;
     const auto hot = hot_.find(place.boxcar);
-    if (hot == hot_.end()) {
-      SOMETIMES(read_meets_a_dead_tail);
-      continue;
-    }  // it went with a coalesced boxcar's dead tail
+    if (hot == hot_.end()) continue;  // it went with a coalesced boxcar's dead tail
     plan.hot.push_back(
         {timeline_, place.lsn, hot->second.boxcar.bytes.Part(place.offset, place.size)});
   }

@@ -63,7 +63,8 @@ void DrawCompute(Draws& draws, SimOptions& options) {
   writer.resend_after = draws.Micros(30'000, 500'000);
   writer.announce_after = draws.Micros(1000, 10'000);
   options.load.clients = static_cast<int>(draws.Between(1, 8));
-  options.load.think = draws.Micros(5'000, 80'000);
+  // Most runs leave the cores time to idle between commits: other things happen then.
+  options.load.think = draws.OneIn(4) ? draws.Micros(5'000, 60'000) : draws.Micros(60'000, 400'000);
   options.load.pages = static_cast<uint32_t>(
       draws.Between(options.pages_per_pg / 2, uint64_t{options.pages_per_pg} * 3));
   options.load.largest_mtr = static_cast<uint32_t>(draws.Between(2, 12));
