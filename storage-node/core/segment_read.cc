@@ -170,7 +170,8 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.peer = answered.peer;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
   const std::vector<BytesRef> boxcars = RoomFor(fill, timeline, out);
-  then.more = fill.more && boxcars.size() == fill.boxcars.size();
+  const bool cut_short = boxcars.size() < fill.boxcars.size();
+  then.more = fill.more || cut_short;
   auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, fill.begun, batch);
   if (!taken.ok()) {
     SOMETIMES(gossip_brings_what_does_not_fit);
@@ -181,8 +182,7 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   // its writer: only then is its path learned from a peer, so that a half-begun epoch does not
   // spread. A part of a long answer may end in an epoch before theirs: then the history up to that
   // one is learned, and the next part asked for.
-  const bool whole = !fill.more && boxcars.size() == fill.boxcars.size();
-  EpochId proven = fill.in_use && whole ? std::max(ours, theirs) : ours;
+  EpochId proven = fill.in_use && !then.more ? std::max(ours, theirs) : ours;
   for (const BytesRef& bytes : boxcars) {
     const auto boxcar = quorum::DecodeBoxcar(bytes);
     if (boxcar.ok()) proven = std::max(proven, boxcar->header.epoch);
