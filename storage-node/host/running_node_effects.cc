@@ -11,8 +11,8 @@
 #include "proto/node_codec.h"
 #include "quorum/base/check.h"
 #include "spdlog/spdlog.h"
-#include "storage-node/io/plan_runner.h"
 #include "storage-node/host/running_node.h"
+#include "storage-node/io/plan_runner.h"
 
 namespace hexad::storage_node {
 namespace {

@@ -100,6 +100,11 @@ class SimCompute : public StreamOwner {
   void On(const backtrack::Opened& opened);
   void On(const backtrack::OpenedReadOnly& opened);
   void On(const backtrack::OpeningFailed& failed);
+  void ArmTick();
+  void OnTick();
+  NodeIndex IndexOf(const NodeId& node) const;
+
+  // --- tenures (sim_tenures.cc)
   void BecomeFenced();
   void Succeed();
   void EndTenure();
@@ -109,9 +114,6 @@ class SimCompute : public StreamOwner {
   void SettleCommits();
   void SetReadBase(Lsn vdl);
   void ForgetCache();
-  void ArmTick();
-  void OnTick();
-  NodeIndex IndexOf(const NodeId& node) const;
 
   // --- what its clients write (sim_load.cc)
   struct Client {
