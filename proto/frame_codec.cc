@@ -223,7 +223,7 @@ absl::StatusOr<std::vector<Entry>> DecodeFrame(const BytesRef& frame, DecodeEntr
 }  // namespace
 
 void WriterFrameBuilder::Add(const SegmentRequest& request) {
-  INVARIANT(!full());
+  INVARIANT(entries_ < kMaxFrameEntries);
   ++entries_;
   if (const auto* append = std::get_if<Append>(&request)) {
     AddAppend(*append);

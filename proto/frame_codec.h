@@ -33,15 +33,16 @@ inline constexpr int kMaxMessageBytes = 8 * 1024 * 1024;
 // sends nothing that would end it. (The node's server takes any number of pings.)
 inline constexpr int kKeepaliveTimeMs = 3000;
 inline constexpr int kKeepaliveTimeoutMs = 2000;
-// A sender closes a frame that has reached this size: bigger ones only delay their first boxcar.
+// A sender closes a frame that has about this size: bigger ones only delay their first boxcar.
 inline constexpr size_t kFullFrameBytes = 1024 * 1024;
 
 // Builds one WriterFrame. Not thread-safe. Reusable after Take().
 class WriterFrameBuilder {
  public:
-  // REQUIRES: !full().
+  // REQUIRES: fewer than kMaxFrameEntries so far.
   void Add(const quorum::SegmentRequest& request);
   bool empty() const { return entries_ == 0; }
+  // It should be sent now; what is added all the same is encoded all the same.
   bool full() const { return entries_ == kMaxFrameEntries || bytes_ >= kFullFrameBytes; }
   grpc::ByteBuffer Take();
 

@@ -208,6 +208,18 @@ TEST(WriterFrameTest, ABuilderStopsAtAFullFrameAndStartsOver) {
   EXPECT_EQ(DecodeWriterFrame(builder.Take())->size(), 1u);
 }
 
+// A link counts the bytes of its boxcars only; with their envelopes they may make more than a full
+// frame.
+TEST(WriterFrameTest, EnvelopesMayMakeAFrameLargerThanFull) {
+  const quorum::Envelope to{TimelineId(1), PgId(2), EpochId{3, 4}, MembershipEpoch(1)};
+  const quorum::SegmentRequest small =
+      quorum::Append{to, Lsn(1), Lsn(1), BytesRef::Own(std::string(300, 'x'))};
+  const std::vector<quorum::SegmentRequest> many(kFullFrameBytes / 300, small);
+  const auto decoded = DecodeWriterFrame(EncodeWriterFrame(many));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->size(), many.size());
+}
+
 // ---- bytes from outside -------------------------------------------------------------------------
 
 std::string FrameOf(const v1::SegmentRequest& request) {
