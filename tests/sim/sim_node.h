@@ -54,8 +54,6 @@ class SimNode {
   const storage_node::MemorySegmentStore& disk() const { return *disk_; }
   DiskSpeed& speed() { return speed_; }
   const storage_node::NodeCore* core() const { return core_.get(); }  // null: not running
-  // One more than the boxcars and versions that were written so far: what damage may fall on.
-  size_t batches_waiting() const { return waiting_.size() + writing_.size(); }
 
   // DATA_LOSS if the disk is not to be believed.
   absl::Status Start();
