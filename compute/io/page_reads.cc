@@ -21,31 +21,33 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
         done_(std::move(done)),
         deadline_(MonotonicNow() + kReadDeadline) {}
 
-  void Start() { Next(std::nullopt); }
+  void Start() { Next(Why::kUnanswered, 0); }
 
  private:
+  enum class Why { kUnanswered, kLate };
   struct Question {
     int member;
+    int round;
     std::shared_ptr<NodeChannel> channel;
     Duration hedge_after;
-    int round;
   };
 
-  // Asks one more segment, or, under suspicion, every one that was not asked. `hedge`: because one
-  // asked in that round is late. Every question makes one hedge; if those of earlier rounds
-  // counted, each round without an answer would double the questions of the next.
-  void Next(std::optional<int> hedge) {
+  // Asks one more segment, or, under suspicion, every one that was not asked, because of what
+  // happened in `round`. What belongs to an earlier one counts for nothing: the last two answers of
+  // a round may both find that nobody is left, and every question is late once; if both made a new
+  // round, or late ones of the last asked in this, the questions would double from round to round.
+  void Next(Why why, int round) {
     std::vector<Question> questions;
     absl::Status failure;
     {
       const std::lock_guard lock(owner_->mutex_);
-      if (done_ == nullptr || (hedge.has_value() && *hedge != round_)) return;
+      if (done_ == nullptr || round != round_) return;
       Pg* pg = owner_->Find(read_.to.pg);
       if (pg == nullptr) {
         failure = absl::UnavailableError("the volume's geometry changed");
       } else {
         PickNext(*pg, questions);
-        owner_->hedged_ += hedge.has_value() && !questions.empty() ? 1 : 0;
+        owner_->hedged_ += why == Why::kLate && !questions.empty() ? 1 : 0;
         if (questions.empty() && outstanding_ == 0) failure = WhenNobodyIsLeft(*pg);
       }
     }
@@ -53,13 +55,13 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
     for (const Question& question : questions) Send(question);
   }
 
-  void NextRound() {
+  void StartRound(int round) {
     {
       const std::lock_guard lock(owner_->mutex_);
       tried_ = MemberSet();
       damaged_ = out_of_range_ = 0;
     }
-    Next(std::nullopt);
+    Next(Why::kUnanswered, round);
   }
 
   // REQUIRES: the owner's mutex is held.
@@ -73,7 +75,7 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
           owner_->nodes_->ChannelOf(pg.membership.members[static_cast<size_t>(*member)].node);
       if (!channel.ok()) continue;
       ++outstanding_;
-      questions.push_back(Question{*member, *channel, pg.selector.HedgeAfter(*member), round_});
+      questions.push_back(Question{*member, round_, *channel, pg.selector.HedgeAfter(*member)});
       if (!suspicious_) return;
     }
   }
@@ -103,8 +105,9 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
                        " answers: ", trouble_.empty() ? pg.selector.Describe() : trouble_));
     }
     ++round_;
-    owner_->nodes_->timer->At(MonotonicNow() + kRetryPause,
-                              [self = shared_from_this()] { self->NextRound(); });
+    owner_->nodes_->timer->At(
+        MonotonicNow() + kRetryPause,
+        [self = shared_from_this(), round = round_] { self->StartRound(round); });
     return absl::OkStatus();
   }
 
@@ -113,18 +116,23 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
     proto::ToWire(read_, &wire);
     const Instant sent = MonotonicNow();
     question.channel->ReadPage(
-        wire, kAskDeadline, [self = shared_from_this(), member = question.member, sent](auto wire) {
+        wire, kAskDeadline,
+        [self = shared_from_this(), member = question.member, round = question.round,
+         sent](auto wire) {
           auto answer = wire.ok() ? proto::FromWire(*std::move(wire))
                                   : absl::StatusOr<proto::ReadAnswer>(wire.status());
-          self->Answered(member, MonotonicNow() - sent, std::move(answer));
+          if (!self->Answered(member, MonotonicNow() - sent, std::move(answer))) {
+            self->Next(Why::kUnanswered, round);
+          }
         });
     owner_->nodes_->timer->At(sent + question.hedge_after,
                               [weak = weak_from_this(), round = question.round] {
-                                if (const auto self = weak.lock()) self->Next(round);
+                                if (const auto self = weak.lock()) self->Next(Why::kLate, round);
                               });
   }
 
-  void Answered(int member, Duration latency, absl::StatusOr<proto::ReadAnswer> answer) {
+  // True if it ended the read.
+  bool Answered(int member, Duration latency, absl::StatusOr<proto::ReadAnswer> answer) {
     absl::StatusOr<quorum::PageRead> outcome = absl::UnknownError("undecided");
     std::optional<std::pair<NodeId, Refused>> stale;
     bool finished = false;
@@ -132,7 +140,7 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
       const std::lock_guard lock(owner_->mutex_);
       --outstanding_;
       Pg* pg = owner_->Find(read_.to.pg);
-      if (pg == nullptr) return;
+      if (pg == nullptr) return false;
       const NodeId& node = pg->membership.members[static_cast<size_t>(member)].node;
       auto* page = answer.ok() ? std::get_if<quorum::PageRead>(&*answer) : nullptr;
       if (page != nullptr && page->page.size() == owner_->manifest_.page_size) {
@@ -153,7 +161,8 @@ class PageReads::Ask : public std::enable_shared_from_this<Ask> {
       finished = Decide(pg->membership.Quorums(), outcome);
     }
     if (stale.has_value()) owner_->on_stale_(stale->first, stale->second);
-    finished ? Finish(std::move(outcome)) : Next(std::nullopt);
+    if (finished) Finish(std::move(outcome));
+    return finished;
   }
 
   void Note(int member, const Refused& refused) {
