@@ -64,13 +64,14 @@ class FaultFile : public rocksdb::FSWritableFileOwnerWrapper {
 }  // namespace
 
 void FaultFileSystem::Arm(Fault fault, std::string part) {
-  fault_ = Fault::kNone;
+  const std::lock_guard lock(mutex_);
+  fault_ = fault;
   part_ = std::move(part);
   strikes_ = 0;
-  fault_ = fault;
 }
 
 Fault FaultFileSystem::Strike(const std::string& file, bool sync) {
+  const std::lock_guard lock(mutex_);
   const Fault fault = fault_;
   const bool of_sync =
       fault == Fault::kSyncFails || fault == Fault::kSyncNoSpace || fault == Fault::kSyncLies;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "rocksdb/file_system.h"
@@ -47,8 +48,9 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "hexad.FaultFileSystem"; }
 
  private:
-  std::atomic<Fault> fault_{Fault::kNone};
-  std::string part_;  // written only while the fault is kNone
+  std::mutex mutex_;  // the store's background threads strike while a test arms
+  std::atomic<Fault> fault_{Fault::kNone};  // together with part_: under mutex_
+  std::string part_;
   std::atomic<int> strikes_{0};
   std::atomic<uint64_t> free_space_{0};  // 0 = the truth
 };
