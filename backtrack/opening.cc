@@ -73,7 +73,6 @@ void OpeningRun::On(const quorum::NodeUp& up) {
 
 void OpeningRun::On(const quorum::NodeDown& down) {
   up_.erase(down.node);
-  std::erase_if(polls_out_, [&](const auto& out) { return out.first.second == down.node; });
   for (Pg& pg : pgs_) {
     const auto index = pg.membership.IndexOf(down.node);
     if (!index.has_value()) continue;
@@ -132,11 +131,14 @@ bool OpeningRun::IsUsable(const quorum::PgPath& begun,
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Polled& polled) {
   Member& m = pg.members[member];
-  if (PollAnswered(pg, member)) return;
   if (!IsUsable(polled.begun, polled.manifest)) return;
   highest_seen_ =
       std::max({highest_seen_, polled.from.epoch.number, polled.begun.path.epoch().number});
   if (phase_ != Phase::kPolling && phase_ != Phase::kPollingAgain) return;
+  if (polled.round != poll_round_) {
+    SOMETIMES(opening_leaves_out_a_stale_poll);
+    return;
+  }
   m.waiting = false;
   m.polled = polled;
 }
@@ -152,7 +154,6 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const Refused& refused) {
   highest_seen_ = std::max(highest_seen_, refused.promised.number);
   Member& m = pg.members[member];
   const bool polling = phase_ == Phase::kPolling || phase_ == Phase::kPollingAgain;
-  if (polling) PollAnswered(pg, member);
   if (refused.from.epoch != epoch_) return;
   if (refused.reason == RefusalReason::kStaleEpoch) {
     if (polling) return;
@@ -180,6 +181,7 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const Refused& refused) {
 void OpeningRun::Enter(Phase phase) {
   phase_ = phase;
   phase_since_ = now_;
+  poll_round_ = prng_.Next();
   quorum_since_.reset();
   for (Pg& pg : pgs_) {
     for (Member& member : pg.members) {

@@ -182,7 +182,9 @@ bool OpeningRun::HasAnswered(const Member& member, Phase phase) {
 
 std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member) {
   const Envelope to = EnvelopeFor(pg);
-  if (phase_ == Phase::kPolling || phase_ == Phase::kPollingAgain) return quorum::Poll{to};
+  if (phase_ == Phase::kPolling || phase_ == Phase::kPollingAgain) {
+    return quorum::Poll{to, poll_round_};
+  }
   if (member.unknown && !member.created && recovered_.has_value()) {
     const size_t index = static_cast<size_t>(&pg - pgs_.data());
     return quorum::CreateSegment{to, pg.membership, manifest_.page_size,
@@ -209,9 +211,6 @@ void OpeningRun::AskAll() {
       if (!request.has_value()) continue;
       member.waiting = true;
       member.asked_at = now_;
-      if (std::holds_alternative<quorum::Poll>(*request)) {
-        ++polls_out_[{pg.membership.pg, pg.membership.members[i].node}];
-      }
       Send(pg, i, *std::move(request));
     }
   }

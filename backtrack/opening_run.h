@@ -59,8 +59,6 @@ class OpeningRun {
     std::optional<Lsn> begun_scl;
     bool waiting = false;
     Instant asked_at;
-    // Answers still to come to polls from before the read point was chosen: they prove nothing.
-    int polls_stale = 0;
     // Its node is up and has no such segment: it was down when the PG was created.
     bool unknown = false;
     bool created = false;          // by this opening
@@ -105,7 +103,6 @@ class OpeningRun {
   void AfterBegins();
   void ChooseReadPoint();
   void AfterSecondPolls();
-  bool PollAnswered(Pg& pg, int member);  // true: it answers a poll from before the read point
   std::vector<quorum::Manifest> PolledManifests() const;
   std::optional<EpochId> NewestServing(const OpenedReadOnly& snapshot) const;
   EpochId HighestPromised() const;
@@ -166,8 +163,7 @@ class OpeningRun {
   uint32_t highest_seen_ = 0;
   std::optional<quorum::Recovered> recovered_;
   Lsn first_lsn_;
-  // kSnapshot: polls that were sent and not answered. A stream answers in order.
-  std::map<std::pair<PgId, NodeId>, int> polls_out_;
+  uint64_t poll_round_ = 0;      // drawn for each polling: only answers to it count
   Lsn read_point_;               // kSnapshot
   std::set<NodeId> distrusted_;  // sources that failed: recovered without, where the rest suffices
   bool offered_read_only_ = false;

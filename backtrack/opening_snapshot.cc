@@ -25,16 +25,6 @@ std::vector<quorum::Manifest> OpeningRun::PolledManifests() const {
   return manifests;
 }
 
-bool OpeningRun::PollAnswered(Pg& pg, int member) {
-  int& out = polls_out_[{pg.membership.pg, pg.membership.members[member].node}];
-  out = std::max(0, out - 1);
-  int& stale = pg.members[member].polls_stale;
-  if (stale == 0) return false;
-  SOMETIMES(snapshot_leaves_out_a_stale_poll);
-  --stale;
-  return true;
-}
-
 void OpeningRun::ChooseReadPoint() {
   const Geometry geometry = TakeNewest(PolledManifests());
   if (geometry == Geometry::kOther) return StartOver();
@@ -48,11 +38,7 @@ void OpeningRun::ChooseReadPoint() {
   }
   Enter(Phase::kPollingAgain);
   for (Pg& pg : pgs_) {
-    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
-      pg.members[i].polled.reset();
-      const auto out = polls_out_.find({pg.membership.pg, pg.membership.members[i].node});
-      pg.members[i].polls_stale = out == polls_out_.end() ? 0 : out->second;
-    }
+    for (Member& member : pg.members) member.polled.reset();
   }
 }
 

@@ -39,6 +39,7 @@ struct Encoder {
     wire->set_vdl_heard(in.vdl_heard.value());
     wire->set_writer_silent_ms(in.writer_silent_ms);
     if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
+    wire->set_round(in.round);
   }
   void operator()(const quorum::Promised& in) const {
     v1::Promised* wire = out->mutable_promised();
@@ -113,7 +114,8 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Polled& wire) {
                         Lsn(wire.scl()),
                         Lsn(wire.vdl_heard()),
                         wire.writer_silent_ms(),
-                        std::nullopt};
+                        std::nullopt,
+                        wire.round()};
   if (auto status = KeepManifest(wire, polled.manifest); !status.ok()) return status;
   return polled;
 }

@@ -22,7 +22,7 @@ struct Encoder {
     wire->set_first_page(in.first_page.value());
     wire->set_page_count(in.page_count);
   }
-  void operator()(const quorum::Poll&) const { out->mutable_poll(); }
+  void operator()(const quorum::Poll& in) const { out->mutable_poll()->set_round(in.round); }
   void operator()(const quorum::Seal&) const { out->mutable_seal(); }
   void operator()(const quorum::TakeInventory& in) const {
     ToWire(in.parent, out->mutable_take_inventory()->mutable_parent());
@@ -121,7 +121,7 @@ absl::StatusOr<SegmentRequest> FromWire(v1::SegmentRequest&& wire) {
     case v1::SegmentRequest::kCreateSegment:
       return Decode(to, wire.create_segment());
     case v1::SegmentRequest::kPoll:
-      return quorum::Poll{to};
+      return quorum::Poll{to, wire.poll().round()};
     case v1::SegmentRequest::kSeal:
       return quorum::Seal{to};
     case v1::SegmentRequest::kTakeInventory:

@@ -40,6 +40,7 @@ struct CreateSegment {
 // "Who holds the lock, and who has been heard?" Changes nothing. Answered by Polled.
 struct Poll {
   Envelope to;
+  uint64_t round = 0;  // given back: an answer to an earlier poll, late or doubled, proves less
 };
 
 // Opening, step 1: promise to.epoch and refuse everything older. Answered by Promised.
@@ -102,6 +103,7 @@ struct Polled {
   Lsn vdl_heard;                     // along `begun`
   int64_t writer_silent_ms = -1;     // since it last heard the writer of `begun`; -1 = never
   std::optional<Manifest> manifest;  // at a timeline's first PG
+  uint64_t round = 0;                // of the poll that this answers
 };
 
 struct Promised {

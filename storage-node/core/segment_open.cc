@@ -24,6 +24,7 @@ void Segment::On(ConnId conn, const quorum::Poll& request, Instant now, SegmentO
   quorum::Polled polled;
   polled.from = request.to;
   polled.from.epoch = timeline.promised;
+  polled.round = request.round;
   polled.begun = timeline.log.begun();
   polled.scl = timeline.log.scl();
   polled.vdl_heard = timeline.log.vdl_heard();

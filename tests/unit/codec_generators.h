@@ -96,7 +96,7 @@ inline quorum::SegmentRequest AnyRequest() {
                                    PageNo(static_cast<uint32_t>(Below(1 << 30))),
                                    static_cast<uint32_t>(1 + Below(1 << 30))};
     case 1:
-      return quorum::Poll{to};
+      return quorum::Poll{to, AnyU64()};
     case 2:
       return quorum::Seal{to};
     case 3:
@@ -142,7 +142,8 @@ inline quorum::SegmentAnswer AnyAnswer() {
                             AnyLsn(),
                             AnyLsn(),
                             static_cast<int64_t>(AnyU64() >> 1) - (AnyBool() ? 1 : 0),
-                            manifest()};
+                            manifest(),
+                            AnyU64()};
     case 2:
       return quorum::Promised{from, path(), manifest()};
     case 3:

@@ -175,9 +175,10 @@ TEST(Opening, AnEmptyHistoryIsNoAnswer) {
   OpeningDrive drive(cluster, cluster.Options(1));
   drive.Through([&](const quorum::Send& send) -> std::optional<Answers> {
     if (send.node.value() > "n3") return std::nullopt;
-    if (std::holds_alternative<quorum::Poll>(send.request)) {
+    if (const auto* poll = std::get_if<quorum::Poll>(&send.request)) {
       quorum::Polled polled;
       polled.from = cluster.To(0, EpochId());
+      polled.round = poll->round;
       return Answers{polled};
     }
     if (const auto* seal = std::get_if<quorum::Seal>(&send.request)) {
