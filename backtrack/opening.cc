@@ -139,6 +139,12 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Polled& polled) {
     SOMETIMES(opening_leaves_out_a_stale_poll);
     return;
   }
+  // What is complete is judged by the highest SCL of a read quorum: it needs members that still
+  // hold all that they acknowledged. This one is asked again until its peers have refilled it.
+  if (phase_ == Phase::kPollingAgain && polled.damaged) {
+    SOMETIMES(snapshot_leaves_out_a_damaged_segment);
+    return;
+  }
   m.waiting = false;
   m.polled = polled;
 }

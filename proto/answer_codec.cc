@@ -40,6 +40,7 @@ struct Encoder {
     wire->set_writer_silent_ms(in.writer_silent_ms);
     if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
     wire->set_round(in.round);
+    wire->set_damaged(in.damaged);
   }
   void operator()(const quorum::Promised& in) const {
     v1::Promised* wire = out->mutable_promised();
@@ -115,7 +116,8 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Polled& wire) {
                         Lsn(wire.vdl_heard()),
                         wire.writer_silent_ms(),
                         std::nullopt,
-                        wire.round()};
+                        wire.round(),
+                        wire.damaged()};
   if (auto status = KeepManifest(wire, polled.manifest); !status.ok()) return status;
   return polled;
 }

@@ -104,6 +104,7 @@ struct Polled {
   int64_t writer_silent_ms = -1;     // since it last heard the writer of `begun`; -1 = never
   std::optional<Manifest> manifest;  // at a timeline's first PG
   uint64_t round = 0;                // of the poll that this answers
+  bool damaged = false;              // boxcars that were stored here are lost: scl says too little
 };
 
 struct Promised {

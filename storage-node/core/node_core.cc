@@ -283,6 +283,10 @@ void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
                 s.OnCoalesced(timeline, up_to, coalesced.status.ok());
               });
   for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) StartDrop(drop, out);
+  Outlet outlet(*this, out);
+  for (auto& [id, segment] : segments_) {
+    if (!dropping_.contains(id)) segment->GoOnGossiping(outlet);
+  }
 }
 
 // --- state ---------------------------------------------------------------------------------------

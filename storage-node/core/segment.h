@@ -122,6 +122,8 @@ class Segment {
   void Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out);
   void AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out);
   void TakeGossip(const PeerAnswered& answered, SegmentOutlet& out);
+  // Goes on with what ended for want of room, now that there may be some.
+  void GoOnGossiping(SegmentOutlet& out);
 
   // The timeline with the most hot log, if that is at least `min_bytes` and some of it may leave.
   std::optional<CoalescePlan> PlanCoalesce(size_t min_bytes);
@@ -151,6 +153,8 @@ class Segment {
     Lsn scl_at_last_gossip;
     Instant gossip_due;
     bool asking = false;
+    // A peer that has more than there was room for in the hot log.
+    std::optional<NodeId> more_at;
     bool coalescing = false;
     int adopting = 0;  // histories that are being written: no coalescing starts meanwhile
   };

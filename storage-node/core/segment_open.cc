@@ -29,6 +29,7 @@ void Segment::On(ConnId conn, const quorum::Poll& request, Instant now, SegmentO
   polled.scl = timeline.log.scl();
   polled.vdl_heard = timeline.log.vdl_heard();
   polled.manifest = timeline.manifest;
+  polled.damaged = timeline.log.is_damaged();
   if (timeline.writer_heard != Instant::Never()) {
     polled.writer_silent_ms = (now - timeline.writer_heard).millis();
   }

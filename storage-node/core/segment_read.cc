@@ -85,6 +85,7 @@ void Segment::Ask(TimelineId id, Timeline& timeline, const NodeId& peer, Segment
   ask.asker = self_;
   ask.scl = timeline.log.scl();
   timeline.asking = true;
+  timeline.more_at.reset();
   out.Emit(AskPeer{peer, std::move(ask)});
 }
 
@@ -154,8 +155,12 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   if (!CheckHistory(fill.begun, answered.timeline).ok()) return;
   const EpochId theirs = fill.begun.path.epoch();
   const EpochId ours = timeline.log.begun().path.epoch();
-  if (theirs < timeline.promised || !out.MayTake(/*closes_gap=*/true)) {
+  if (theirs < timeline.promised) {
     SOMETIMES(gossip_comes_too_late);
+    return;
+  }
+  if (!out.MayTake(/*closes_gap=*/true)) {
+    timeline.more_at = answered.peer;
     return;
   }
   if (theirs == ours) {
@@ -189,7 +194,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   }
   // While another history is being written, this one would land on top of it.
   if (proven > ours && timeline.adopting == 0) LearnFrom(fill, proven, timeline, then, batch);
-  if (batch.ops.empty()) return;
+  if (batch.ops.empty()) {
+    if (cut_short) timeline.more_at = answered.peer;
+    return;
+  }
   timeline.asking = true;  // until they are durable
   out.Persist(config_.membership.pg, std::move(batch), {std::move(then)});
 }
@@ -242,8 +250,20 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
     timeline.log.Adopt(*std::move(then.path));
     timeline.peer_scl.clear();
   }
-  if (then.more) SOMETIMES(gossip_in_several_parts);
-  if (then.more && out.MayTake(/*closes_gap=*/false)) Ask(then.timeline, timeline, then.peer, out);
+  if (!then.more) return;
+  SOMETIMES(gossip_in_several_parts);
+  timeline.more_at = then.peer;
+  GoOnGossiping(out);
+}
+
+// A segment that has to catch up by several times the hot log's limit would otherwise get that much
+// in each of gossip's periods, however fast the coalescer is.
+void Segment::GoOnGossiping(SegmentOutlet& out) {
+  for (auto& [id, timeline] : timelines_) {
+    if (timeline.asking || !timeline.more_at.has_value()) continue;
+    if (!out.MayTake(/*closes_gap=*/false)) return;
+    Ask(id, timeline, NodeId(*timeline.more_at), out);
+  }
 }
 
 // --- coalescing ----------------------------------------------------------------------------------

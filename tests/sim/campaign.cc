@@ -28,11 +28,11 @@ class Campaign {
   explicit Campaign(const CampaignOptions& options) : options_(options) {}
 
   int Run() {
-    RunSeeds(options_.first, options_.last, options_.jobs,
-             [&](const RunResult& result) { return Take(result); });
+    const SeedRange range{options_.first, options_.last, options_.jobs};
+    const auto run = [](uint64_t seed) { return RunHere(seed, std::nullopt, nullptr); };
+    RunSeeds(range, run, [&](const RunResult& result) { return Take(result); });
     if (options_.twice && !failed_.has_value()) {
-      RunSeeds(options_.first, options_.last, options_.jobs,
-               [&](const RunResult& result) { return Compare(result); });
+      RunSeeds(range, run, [&](const RunResult& result) { return Compare(result); });
     }
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r%60s\r", "");
     Report();

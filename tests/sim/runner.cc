@@ -21,6 +21,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr size_t kKeptWords = 16 << 10;  // the last ones of a child that dies
+
 std::string ToJson(const RunResult& result) {
   const Verdict& v = result.verdict;
   return json{{"seed", result.seed},
@@ -74,8 +76,8 @@ void WriteAll(int fd, const std::string& text) {
 // INVARIANT's last words) comes through a second pipe.
 class Worker {
  public:
-  Worker(uint64_t first, uint64_t last, uint64_t step, std::optional<FaultPlan> plan)
-      : next_(first), last_(last), step_(step), plan_(std::move(plan)) {}
+  Worker(uint64_t first, uint64_t last, uint64_t step, const SeedRun& run)
+      : next_(first), last_(last), step_(step), run_(run) {}
 
   bool Start() {
     if (next_ > last_) return false;
@@ -100,7 +102,8 @@ class Worker {
     return true;
   }
 
-  int fd() const { return results_; }
+  int results() const { return results_; }
+  int words() const { return words_; }
   bool running() const { return pid_ > 0; }
 
   // Reads what is there. A result for each line; one more if the child died in the middle of a
@@ -117,6 +120,16 @@ class Worker {
     return last;
   }
 
+  // What the child prints is taken as it comes: a full pipe would stop it.
+  bool ReadWords() {
+    char buffer[4096];
+    const ssize_t got = read(words_, buffer, sizeof buffer);
+    if (got <= 0) return false;
+    said_.append(buffer, static_cast<size_t>(got));
+    if (said_.size() > kKeptWords) said_.erase(0, said_.size() - kKeptWords);
+    return true;
+  }
+
   void KillIfLate() {
     if (running() && std::chrono::steady_clock::now() > deadline_) kill(pid_, SIGKILL);
   }
@@ -129,7 +142,7 @@ class Worker {
  private:
   [[noreturn]] void Work(int out) {
     for (uint64_t seed = next_; seed <= last_; seed += step_) {
-      WriteAll(out, ToJson(RunHere(seed, plan_, nullptr)));
+      WriteAll(out, ToJson(run_(seed)));
     }
     _exit(0);
   }
@@ -148,11 +161,9 @@ class Worker {
 
   // The child has ended. If it died, what it was doing failed, and the next one goes on behind it.
   std::optional<RunResult> Reap() {
-    std::string said;
-    char buffer[4096];
-    for (ssize_t got = 0; (got = read(words_, buffer, sizeof buffer)) > 0;) {
-      if (said.size() < 64 << 10) said.append(buffer, static_cast<size_t>(got));
+    while (ReadWords()) {
     }
+    std::string said = std::exchange(said_, "");
     int status = 0;
     waitpid(std::exchange(pid_, -1), &status, 0);
     close(results_);
@@ -177,29 +188,32 @@ class Worker {
   uint64_t next_;
   const uint64_t last_;
   const uint64_t step_;
-  const std::optional<FaultPlan> plan_;
+  const SeedRun run_;
   pid_t pid_ = -1;
   int results_ = -1;
   int words_ = -1;
   std::string text_;
+  std::string said_;
   std::chrono::steady_clock::time_point deadline_;
 };
 
 void RunWorkers(std::vector<Worker> workers, const SeedDone& done) {
   for (Worker& worker : workers) worker.Start();
   for (bool go_on = true; go_on;) {
-    std::vector<pollfd> fds;
+    std::vector<pollfd> fds;  // two of each worker
     std::vector<Worker*> polled;
     for (Worker& worker : workers) {
       if (!worker.running()) continue;
-      fds.push_back({worker.fd(), POLLIN, 0});
+      fds.push_back({worker.results(), POLLIN, 0});
+      fds.push_back({worker.words(), POLLIN, 0});
       polled.push_back(&worker);
     }
     if (fds.empty()) break;
     poll(fds.data(), fds.size(), 1000);
-    for (size_t i = 0; i < fds.size() && go_on; ++i) {
+    for (size_t i = 0; i < polled.size() && go_on; ++i) {
       polled[i]->KillIfLate();
-      if (fds[i].revents == 0) continue;
+      if ((fds[2 * i + 1].revents & POLLIN) != 0) polled[i]->ReadWords();
+      if (fds[2 * i].revents == 0) continue;
       for (const RunResult& result : polled[i]->Read()) go_on = go_on && done(result);
       if (!polled[i]->running() && go_on) polled[i]->Start();
     }
@@ -250,20 +264,20 @@ void RunTold(uint64_t seed, const FaultPlan& plan, World::Narrate narrate) {
 
 RunResult RunApart(uint64_t seed, const std::optional<FaultPlan>& plan) {
   RunResult result;
-  std::vector<Worker> workers;
-  workers.emplace_back(seed, seed, 1, plan);
-  RunWorkers(std::move(workers), [&](const RunResult& done) {
-    result = done;
-    return true;
-  });
+  RunSeeds(
+      {seed, seed, 1}, [&](uint64_t which) { return RunHere(which, plan, nullptr); },
+      [&](const RunResult& done) {
+        result = done;
+        return true;
+      });
   return result;
 }
 
-void RunSeeds(uint64_t first, uint64_t last, int jobs, const SeedDone& done) {
+void RunSeeds(const SeedRange& range, const SeedRun& run, const SeedDone& done) {
   std::vector<Worker> workers;
-  for (int job = 0; job < jobs; ++job) {
-    workers.emplace_back(first + static_cast<uint64_t>(job), last, static_cast<uint64_t>(jobs),
-                         std::nullopt);
+  for (int job = 0; job < range.jobs; ++job) {
+    workers.emplace_back(range.first + static_cast<uint64_t>(job), range.last,
+                         static_cast<uint64_t>(range.jobs), run);
   }
   RunWorkers(std::move(workers), done);
 }

@@ -43,9 +43,15 @@ void RunTold(uint64_t seed, const FaultPlan& plan, World::Narrate narrate);
 // The same in a child.
 RunResult RunApart(uint64_t seed, const std::optional<FaultPlan>& plan);
 
-// Every seed of [first, last] in `jobs` children; `done` sees each result as it comes, in any
-// order, and says whether to go on.
+// `run` for every seed of [first, last], in `jobs` children; `done` sees each result as it comes,
+// in any order, and says whether to go on.
+struct SeedRange {
+  uint64_t first = 1;
+  uint64_t last = 1;
+  int jobs = 1;
+};
+using SeedRun = std::function<RunResult(uint64_t seed)>;
 using SeedDone = std::function<bool(const RunResult&)>;
-void RunSeeds(uint64_t first, uint64_t last, int jobs, const SeedDone& done);
+void RunSeeds(const SeedRange& range, const SeedRun& run, const SeedDone& done);
 
 }  // namespace hexad::sim

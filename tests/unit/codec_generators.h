@@ -143,7 +143,8 @@ inline quorum::SegmentAnswer AnyAnswer() {
                             AnyLsn(),
                             static_cast<int64_t>(AnyU64() >> 1) - (AnyBool() ? 1 : 0),
                             manifest(),
-                            AnyU64()};
+                            AnyU64(),
+                            AnyBool()};
     case 2:
       return quorum::Promised{from, path(), manifest()};
     case 3:

@@ -44,7 +44,9 @@ TEST(SegmentDamage, GivesNoInventoryAndNoLogBeyondTheGap) {
   Damaged node;
   ASSERT_TRUE(node.store.CorruptBoxcar(node.pg, node.timeline, Lsn(3)));
   ASSERT_TRUE(node.Start().ok());
-  EXPECT_EQ(std::get<quorum::Polled>(node.Ask(quorum::Poll{node.To(Epoch(1))})).scl, Lsn(2));
+  const auto polled = std::get<quorum::Polled>(node.Ask(quorum::Poll{node.To(Epoch(1))}));
+  EXPECT_EQ(polled.scl, Lsn(2));
+  EXPECT_TRUE(polled.damaged) << "a snapshot must not believe that SCL";
   EXPECT_EQ(std::get<quorum::Ack>(node.Ask(node.Tell(Epoch(1), Lsn()))).scl, Lsn(2));
   EXPECT_EQ(Reason(node.Inventory()), RefusalReason::kDamaged);
   const auto to = node.To(Epoch(2));
@@ -61,6 +63,7 @@ TEST(SegmentDamage, IsOverWhenPeersHaveRefilledIt) {
   ASSERT_TRUE(node.Start().ok());
   node.Do(node.Fill());
   EXPECT_EQ(std::get<quorum::InventoryTaken>(node.Inventory()).inventory.scl, Lsn(6));
+  EXPECT_FALSE(std::get<quorum::Polled>(node.Ask(quorum::Poll{node.To(Epoch(1))})).damaged);
   // The refill lies under the damaged key: a restart finds nothing wrong either.
   ASSERT_TRUE(node.Start().ok());
   EXPECT_EQ(std::get<quorum::InventoryTaken>(node.Inventory()).inventory.scl, Lsn(6));

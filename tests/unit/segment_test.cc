@@ -291,6 +291,32 @@ TEST(Gossip, WhatFollowsAGapLeavesRoomForWhatClosesIt) {
   EXPECT_EQ(node.scl(), Lsn(10));
 }
 
+// Found by the simulator: a segment that had much to catch up took one hot log full in each period
+// of gossip, although the coalescer made room in a fraction of it.
+TEST(Gossip, GoesOnAsSoonAsTheCoalescerHasMadeRoom) {
+  Gossiping node;
+  node.options.hot_log_limit_bytes = 2048;
+  ASSERT_TRUE(node.Start().ok());
+  node.Open();
+  node.Tick();  // it lacks nothing that it knows of: five periods to the next one
+  node.asks.clear();
+  node.Ask(node.Tell(Epoch(1), Lsn(1000)));
+  std::vector<quorum::Boxcar> missing;
+  for (Lsn next(1); next <= Lsn(60); next = next.Next()) {
+    missing.push_back(node.Box(Epoch(1), next, 1, next.Prev()));
+  }
+  node.Do(node.Fill(node.First(), missing));
+  const Lsn reached = node.scl();
+  ASSERT_LT(reached, Lsn(60)) << "there is no room for all of it";
+  EXPECT_TRUE(node.asks.empty()) << "and none for the rest";
+  node.Tick(node.options.gossip_every);
+  EXPECT_TRUE(node.asks.empty()) << "nor is it time";
+  node.RunCoalesce();
+  ASSERT_EQ(node.asks.size(), 1u);
+  EXPECT_EQ(node.asks[0].ask.scl, reached);
+  EXPECT_EQ(node.asks[0].peer, NodeId("n2"));
+}
+
 // An epoch without a record may be half-begun: it does not spread.
 TEST(Gossip, DoesNotLearnAnEpochWithoutARecordOfIt) {
   Gossiping node;
