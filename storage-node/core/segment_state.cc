@@ -220,6 +220,7 @@ std::string Encode(const CoalescedMark& mark) {
   AppendLe(out, mark.up_to.value());
   AppendLe(out, mark.gc_floor.value());
   AppendLe(out, mark.pages_seen);
+  AppendLe(out, mark.vdl.value());
   AppendLe<uint32_t>(out, static_cast<uint32_t>(mark.truncates.size()));
   for (const TruncateMark& truncate : mark.truncates) {
     AppendLe(out, truncate.lsn.value());
@@ -302,6 +303,7 @@ absl::StatusOr<CoalescedMark> DecodeCoalesced(std::string_view bytes) {
   mark.up_to = GetLsn(*in);
   mark.gc_floor = GetLsn(*in);
   mark.pages_seen = in->Int<uint64_t>();
+  mark.vdl = GetLsn(*in);
   mark.truncates = GetList<TruncateMark>(*in, [](ByteReader& r) {
     TruncateMark truncate;
     truncate.lsn = GetLsn(r);
@@ -309,6 +311,9 @@ absl::StatusOr<CoalescedMark> DecodeCoalesced(std::string_view bytes) {
     return truncate;
   });
   if (auto status = Close(*in, "coalesced mark"); !status.ok()) return status;
+  if (mark.vdl < mark.up_to) {
+    return absl::DataLossError("coalesced mark: it lies above the VDL that was heard");
+  }
   return mark;
 }
 

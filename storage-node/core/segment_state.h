@@ -39,6 +39,7 @@ struct CoalescedMark {
   Lsn gc_floor;  // read points below it may have been merged away
   std::vector<TruncateMark> truncates;
   uint64_t pages_seen = 0;  // one more than the highest page that any record named
+  Lsn vdl;                  // heard by then: up_to may lie inside an MTR, this does not
   friend bool operator==(const CoalescedMark&, const CoalescedMark&) = default;
 };
 

@@ -79,6 +79,10 @@ TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
   INVARIANT(!begun_.path.empty());
   INVARIANT(begun_.path.timeline() == timeline_);
   HearForks();
+  for (const PathStep& step : begun_.path.steps()) {
+    const bool here = step.timeline == timeline_ && step.first_lsn <= mark_.vdl;
+    if (here && mark_.vdl <= step.last_lsn) HearVdl(step.epoch, mark_.vdl);
+  }
   begun_vdl_ = VdlOn(begun_.path);
 }
 
@@ -132,7 +136,6 @@ Lsn TimelineLog::SclOn(const PgPath& path) const {
 
 Lsn TimelineLog::VdlOn(const Path& path) const {
   Lsn vdl = path.fork_lsn();
-  if (path.Visible(timeline_, mark_.up_to)) vdl = std::max(vdl, mark_.up_to);
   for (const auto& [epoch, heard] : heard_) {
     vdl = std::max(vdl, path.Clamp(timeline_, epoch, heard));
   }
@@ -328,7 +331,7 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
 // A truncate at or below the floor is not needed once a later one, also at or below it, takes at
 // least the same pages: every read point that is served lies behind both.
 CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
-  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen};
+  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, begun_vdl_};
   std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
   for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
     if (at->lsn > up_to) continue;

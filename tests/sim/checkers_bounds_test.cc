@@ -40,7 +40,7 @@ std::unique_ptr<NodeCore> CoreWithFloor(uint64_t floor) {
   options.node = NameOfNode(0);
   auto core = std::make_unique<NodeCore>(options);
   const storage_node::SegmentConfig config{OnePg().pgs.front(), 4096, PageNo(0), 8};
-  const storage_node::CoalescedMark mark{Lsn(floor), Lsn(floor), {}, 0};
+  const storage_node::CoalescedMark mark{Lsn(floor), Lsn(floor), {}, 0, Lsn(floor)};
   INVARIANT(core->LoadMeta(storage_node::ConfigKey(kPg), storage_node::Encode(config)).ok());
   INVARIANT(core->LoadMeta(storage_node::PathKey(kPg, kTimeline),
                            storage_node::Encode(quorum::PgPath::Root(kTimeline)))

@@ -45,8 +45,10 @@ TEST(SegmentState, ComesBackWholeOrNotAtAll) {
   RoundTrip(SegmentConfig{Members(), 8192, PageNo(64), 32}, DecodeConfig);
   RoundTrip(EpochId{7, 0xFEED}, DecodePromise);
   RoundTrip(History(), DecodePath);
-  RoundTrip(CoalescedMark{Lsn(9), Lsn(4), {{Lsn(3), PageNo(2)}, {Lsn(8), PageNo(0)}}, 17},
+  RoundTrip(CoalescedMark{Lsn(9), Lsn(4), {{Lsn(3), PageNo(2)}, {Lsn(8), PageNo(0)}}, 17, Lsn(9)},
             DecodeCoalesced);
+  const CoalescedMark above_vdl{Lsn(9), Lsn(4), {}, 17, Lsn(8)};
+  EXPECT_TRUE(absl::IsDataLoss(DecodeCoalesced(Encode(above_vdl)).status()));
   RoundTrip(NodeIdentity{ClusterId(5), {{NodeId("n1"), AzId("a"), Incarnation(9)}}},
             DecodeIdentity);
 }
@@ -77,7 +79,7 @@ TEST(SegmentState, RegisterAndManifest) {
 
 // A count that lies allocates nothing and is refused.
 TEST(SegmentState, ALyingCountIsRefused) {
-  std::string bytes = Encode(CoalescedMark{Lsn(9), Lsn(4), {}});
+  std::string bytes = Encode(CoalescedMark{Lsn(9), Lsn(4), {}, 0, Lsn(9)});
   for (size_t i = bytes.size() - 4; i < bytes.size(); ++i) bytes[i] = '\xFF';
   EXPECT_TRUE(absl::IsDataLoss(DecodeCoalesced(bytes).status()));
 }

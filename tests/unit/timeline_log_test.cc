@@ -120,11 +120,25 @@ TEST(TimelineLog, NothingForksBelowWhatIsCoalesced) {
 }
 
 TEST(TimelineLog, HowFarItWasWrittenOutlivesTheHotLog) {
-  TimelineLog log = NewLog(CoalescedMark{Lsn(), Lsn(), {}, 17});
+  TimelineLog log = NewLog(CoalescedMark{Lsn(), Lsn(), {}, 17, Lsn()});
   EXPECT_EQ(log.pages_seen(), 17u);
   log.Load(Box(E(1), {1, 6, 0}));
   log.HearVdl(E(1), Lsn(6));
   EXPECT_EQ(log.MarkAfter(*log.PlanCoalesce()).pages_seen, 17u);
+}
+
+// Found by the simulator: what is coalesced may end inside an MTR that goes on in the next boxcar,
+// or in another PG. After a power cut everywhere nobody had heard of anything higher, and a
+// snapshot took that for a VDL.
+TEST(TimelineLog, TheVdlThatWasHeardOutlivesTheHotLog) {
+  TimelineLog log = NewLog();
+  log.Load(Box(E(1), {1, 6, 0}));
+  log.HearVdl(E(1), Lsn(9));
+  const auto plan = log.PlanCoalesce();
+  ASSERT_TRUE(plan.has_value());
+  ASSERT_EQ(plan->up_to, Lsn(6));
+  EXPECT_EQ(NewLog(log.MarkBefore(*plan)).vdl_heard(), Lsn(9));
+  EXPECT_EQ(NewLog(log.MarkAfter(*plan)).vdl_heard(), Lsn(9)) << "6 may lie inside an MTR";
 }
 
 // --- what was heard ------------------------------------------------------------------------------
@@ -183,7 +197,8 @@ TEST(TimelineLog, TheInventoryIsWhatABruteForceWalkFinds) {
 // again, and the truncate in its first half is in the mark already.
 TEST(TimelineLog, ATruncateIsKnownOnceAfterARestart) {
   const PgPath second = First().Fork(E(2), Lsn(4), Lsn(2001), Lsn(4));
-  TimelineLog log(kTimeline, second, CoalescedMark{Lsn(4), Lsn(), {{Lsn(3), PageNo(2)}}});
+  TimelineLog log(kTimeline, second,
+                  CoalescedMark{Lsn(4), Lsn(), {{Lsn(3), PageNo(2)}}, 0, Lsn(4)});
   EXPECT_EQ(log.Load(Box(E(1), {1, 6, 0}, Lsn(), {{3, 2}})), Fit::kNew);
   log.Load(Box(E(2), {2001, 2002, 4}));
   log.HearVdl(E(2), Lsn(2002));
