@@ -100,6 +100,26 @@ struct PageAnswered {
   std::string_view bytes;
 };
 
+// A segment refused to give a page.
+struct PageRefused {
+  NodeIndex node = 0;
+  const quorum::Refused* refused = nullptr;
+};
+
+// An opening asks a segment for something.
+struct OpeningAsked {
+  ProcessId opener = 0;
+  NodeIndex node = 0;
+  const quorum::SegmentRequest* request = nullptr;
+};
+
+// This answer has reached an opening.
+struct OpeningHeard {
+  ProcessId opener = 0;
+  NodeIndex node = 0;
+  const quorum::SegmentAnswer* answer = nullptr;
+};
+
 // A writer's stream carries this answer away.
 struct SegmentReplied {
   NodeIndex node = 0;
@@ -131,9 +151,9 @@ struct Healed {
   bool everywhere = false;
 };
 
-using Event =
-    std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
-                 OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted,
-                 NodeStarted, NodeStopped, DiskHarmed, Healed, ReadPointsHeld>;
+using Event = std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
+                           OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied,
+                           BatchPersisted, NodeStarted, NodeStopped, DiskHarmed, Healed,
+                           ReadPointsHeld, PageRefused, OpeningAsked, OpeningHeard>;
 
 }  // namespace hexad::sim

@@ -236,6 +236,9 @@ void Fabric::Read(Endpoint from, NodeIndex to, quorum::ReadPage read, PageDone d
 }
 
 void Fabric::OnPage(NodeIndex node, CallId call, PageOutcome outcome) {
+  if (const auto* refused = std::get_if<quorum::Refused>(&outcome)) {
+    tell_(PageRefused{node, refused});
+  }
   auto found = calls_.find({node, call});
   if (found == calls_.end() || found->second.page == nullptr) return;
   const auto done = std::move(found->second.page);

@@ -4,9 +4,27 @@
 
 namespace hexad::sim {
 
-void ReferenceVolume::See(const Event& event) {
+using Fate = MtrHistory::Fate;
+
+namespace {
+
+// Where in a list by commit LSN what has a higher one begins.
+template <class Item>
+auto Above(const std::vector<Item>& items, Lsn commit) {
+  return std::upper_bound(items.begin(), items.end(), commit,
+                          [](Lsn lsn, const Item& item) { return lsn < item.mtr->commit; });
+}
+
+}  // namespace
+
+// ---- MTRs ---------------------------------------------------------------------------------------
+
+void MtrHistory::See(const Event& event) {
   if (const auto* issued = std::get_if<MtrIssued>(&event)) {
-    Add(*issued);
+    Mtr mtr{issued->writer, issued->epoch, issued->first, issued->commit};
+    // A zombie: whoever succeeded it has cut this off before it was made.
+    if (issued->epoch < newest_) mtr.fate = Fate::kAnnulled;
+    mtrs_.emplace(issued->commit, mtr);
   } else if (const auto* acked = std::get_if<MtrAcked>(&event)) {
     const auto mtr = mtrs_.find(acked->commit);
     if (mtr == mtrs_.end()) return;
@@ -17,38 +35,9 @@ void ReferenceVolume::See(const Event& event) {
   }
 }
 
-void ReferenceVolume::Add(const MtrIssued& issued) {
-  Mtr mtr;
-  mtr.writer = issued.writer;
-  mtr.epoch = issued.epoch;
-  mtr.first = issued.first;
-  mtr.commit = issued.commit;
-  // A zombie: whoever succeeded it has cut this off before it was made.
-  if (issued.epoch < newest_) mtr.fate = Fate::kAnnulled;
-  mtrs_.emplace(issued.commit, mtr);
-  for (const PageWrite& write : *issued.writes) {
-    if (write.kind == quorum::RecordKind::kTruncate) {
-      const auto place =
-          std::upper_bound(truncates_.begin(), truncates_.end(), issued.commit,
-                           [](Lsn lsn, const Cut& other) { return lsn < other.commit; });
-      truncates_.insert(place, {issued.commit, write.page});
-      continue;
-    }
-    Change change{issued.commit, {write.offset, write.bytes, false}};
-    change.write.whole = write.kind == quorum::RecordKind::kPageImage;
-    auto& changes = changes_[write.page];
-    // A zombie's LSNs lie below those of its successor.
-    const auto place =
-        std::upper_bound(changes.begin(), changes.end(), issued.commit,
-                         [](Lsn lsn, const Change& other) { return lsn < other.commit; });
-    changes.insert(place, std::move(change));
-    pages_ = std::max<uint64_t>(pages_, uint64_t{write.page.value()} + 1);
-  }
-}
-
 // What the new history holds is durable from now on: its writer may show it to anybody. What it
 // does not hold, and was not durable before, never happened.
-void ReferenceVolume::Fork(const quorum::WriterStart& start) {
+void MtrHistory::Fork(const quorum::WriterStart& start) {
   const quorum::Path& path = start.pg_paths.front().path;
   for (auto& [commit, mtr] : mtrs_) {
     if (mtr.fate != Fate::kIssued || mtr.epoch >= start.epoch) continue;
@@ -57,50 +46,74 @@ void ReferenceVolume::Fork(const quorum::WriterStart& start) {
   newest_ = std::max(newest_, start.epoch);
 }
 
-const ReferenceVolume::Mtr* ReferenceVolume::Holding(Lsn lsn) const {
+const MtrHistory::Mtr* MtrHistory::Holding(Lsn lsn) const {
   const auto mtr = mtrs_.lower_bound(lsn);
   return mtr == mtrs_.end() || mtr->second.first > lsn ? nullptr : &mtr->second;
 }
 
-bool ReferenceVolume::IsAnnulled(Lsn commit) const {
-  const auto mtr = mtrs_.find(commit);
-  return mtr != mtrs_.end() && mtr->second.fate == Fate::kAnnulled;
+// ---- pages --------------------------------------------------------------------------------------
+
+void ReferenceVolume::See(const Event& event) {
+  history_.See(event);
+  if (const auto* issued = std::get_if<MtrIssued>(&event)) Add(*issued);
 }
 
-std::string ReferenceVolume::PageAt(PageNo page, Lsn read_point) const {
-  Image& image = images_[page];
-  if (image.bytes.empty() || image.read_point > read_point) {
-    image = Image{Lsn::None(), std::string(page_size_, '\0')};
+// A zombie's LSNs lie below those of its successor: not always at the end.
+void ReferenceVolume::Add(const MtrIssued& issued) {
+  const MtrHistory::Mtr* mtr = &history_.mtrs().at(issued.commit);
+  for (const PageWrite& write : *issued.writes) {
+    if (write.kind == quorum::RecordKind::kTruncate) {
+      truncates_.insert(Above(truncates_, issued.commit), {mtr, write.page});
+      continue;
+    }
+    Change change{mtr, {write.offset, write.bytes, false}};
+    change.write.whole = write.kind == quorum::RecordKind::kPageImage;
+    auto& changes = changes_[write.page];
+    changes.insert(Above(changes, issued.commit), std::move(change));
+    pages_ = std::max<uint64_t>(pages_, uint64_t{write.page.value()} + 1);
   }
-  const Lsn after = std::exchange(image.read_point, read_point);
-  const auto in_reach = [&](Lsn commit) {
-    return commit > after && commit <= read_point && !IsAnnulled(commit);
+}
+
+const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point) const {
+  auto& images = images_[page];
+  const auto above = images.upper_bound(read_point);
+  const bool first = above == images.begin();
+  const Lsn from = first ? Lsn::None() : std::prev(above)->first;
+  if (!first && from == read_point) return std::prev(above)->second;
+  std::string image = first ? std::string(page_size_, '\0') : std::prev(above)->second;
+  Advance(page, from, read_point, image);
+  const std::string& made = images.emplace(read_point, std::move(image)).first->second;
+  if (images.size() > kKeptImages) {
+    const auto lowest = images.begin();
+    images.erase(lowest->first == read_point ? std::next(lowest) : lowest);
+  }
+  return made;
+}
+
+void ReferenceVolume::Advance(PageNo page, Lsn from, Lsn to, std::string& image) const {
+  const auto happened = [&](const MtrHistory::Mtr& mtr) {
+    return mtr.commit <= to && mtr.fate != Fate::kAnnulled;
   };
-  auto cut = std::find_if(truncates_.begin(), truncates_.end(),
-                          [&](const Cut& c) { return c.from <= page && in_reach(c.commit); });
-  const auto changes = changes_.find(page);
+  auto cut = Above(truncates_, from);
   const auto truncate_before = [&](Lsn commit) {
-    for (; cut != truncates_.end() && cut->commit <= commit; ++cut) {
-      if (cut->from <= page && in_reach(cut->commit)) image.bytes.assign(page_size_, '\0');
+    for (; cut != truncates_.end() && cut->mtr->commit <= commit; ++cut) {
+      if (cut->from <= page && happened(*cut->mtr)) image.assign(page_size_, '\0');
     }
   };
-  if (changes != changes_.end()) {
-    const auto first =
-        std::upper_bound(changes->second.begin(), changes->second.end(), after,
-                         [](Lsn lsn, const Change& change) { return lsn < change.commit; });
-    for (auto at = first; at != changes->second.end() && at->commit <= read_point; ++at) {
-      const Change& change = *at;
-      if (!in_reach(change.commit)) continue;
-      truncate_before(change.commit);
-      if (change.write.whole) {
-        image.bytes = change.write.bytes;
+  if (const auto changes = changes_.find(page); changes != changes_.end()) {
+    for (auto change = Above(changes->second, from); change != changes->second.end(); ++change) {
+      if (change->mtr->commit > to) break;
+      if (!happened(*change->mtr)) continue;
+      truncate_before(change->mtr->commit);
+      const Write& write = change->write;
+      if (write.whole) {
+        image = write.bytes;
       } else {
-        image.bytes.replace(change.write.offset, change.write.bytes.size(), change.write.bytes);
+        image.replace(write.offset, write.bytes.size(), write.bytes);
       }
     }
   }
-  truncate_before(read_point);
-  return image.bytes;
+  truncate_before(to);
 }
 
 }  // namespace hexad::sim

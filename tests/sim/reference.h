@@ -18,7 +18,8 @@
 
 namespace hexad::sim {
 
-class ReferenceVolume {
+// Which MTRs exist, and what became of each.
+class MtrHistory {
  public:
   enum class Fate : uint8_t { kIssued, kDurable, kAnnulled };
 
@@ -31,50 +32,62 @@ class ReferenceVolume {
     bool acked = false;
   };
 
+  void See(const Event& event);
+
+  // By commit LSN. What is in it stays where it is.
+  const std::map<Lsn, Mtr>& mtrs() const { return mtrs_; }
+  // The MTR that holds `lsn`, nullptr if none was ever issued there.
+  const Mtr* Holding(Lsn lsn) const;
+
+ private:
+  void Fork(const quorum::WriterStart& start);
+
+  std::map<Lsn, Mtr> mtrs_;
+  EpochId newest_;  // that has opened
+};
+
+// The same with every page at every read point.
+class ReferenceVolume {
+ public:
   explicit ReferenceVolume(uint32_t page_size) : page_size_(page_size) {}
 
   void See(const Event& event);
 
-  // By commit LSN.
-  const std::map<Lsn, Mtr>& mtrs() const { return mtrs_; }
-  // The MTR that holds `lsn`, nullptr if none was ever issued there.
-  const Mtr* Holding(Lsn lsn) const;
+  const MtrHistory& history() const { return history_; }
   // The page after every MTR at or below `read_point` that is not annulled.
   // REQUIRES: nothing at or below `read_point` is annulled later (it was a VDL).
-  std::string PageAt(PageNo page, Lsn read_point) const;
+  const std::string& PageAt(PageNo page, Lsn read_point) const;
   // One more than the highest page that was ever written; 0: none was.
   uint64_t pages() const { return pages_; }
 
  private:
+  // Of the page images that were asked for, so many are kept per page: readers at old read points
+  // come back to them, and the next one is made from the closest below it.
+  static constexpr size_t kKeptImages = 8;
+
   struct Write {
     uint32_t offset = 0;
     std::string bytes;
     bool whole = false;  // the page is exactly `bytes` afterwards
   };
   struct Change {
-    Lsn commit;  // of its MTR
+    const MtrHistory::Mtr* mtr = nullptr;
     Write write;
   };
-  void Add(const MtrIssued& issued);
-  void Fork(const quorum::WriterStart& start);
-  bool IsAnnulled(Lsn commit) const;
-
-  const uint32_t page_size_;
-  std::map<Lsn, Mtr> mtrs_;
-  std::map<PageNo, std::vector<Change>> changes_;  // by commit LSN
   struct Cut {
-    Lsn commit;
+    const MtrHistory::Mtr* mtr = nullptr;
     PageNo from;
   };
-  std::vector<Cut> truncates_;  // by commit LSN
-  EpochId newest_;              // that has opened
+  void Add(const MtrIssued& issued);
+  // Brings the image of `page` from one read point to a higher one.
+  void Advance(PageNo page, Lsn from, Lsn to, std::string& image) const;
+
+  const uint32_t page_size_;
+  MtrHistory history_;
+  std::map<PageNo, std::vector<Change>> changes_;  // by commit LSN
+  std::vector<Cut> truncates_;                     // by commit LSN
   uint64_t pages_ = 0;
-  // The last page image that was asked for, per page: read points mostly rise.
-  struct Image {
-    Lsn read_point;
-    std::string bytes;
-  };
-  mutable std::map<PageNo, Image> images_;
+  mutable std::map<PageNo, std::map<Lsn, std::string>> images_;
 };
 
 }  // namespace hexad::sim

@@ -139,6 +139,9 @@ void SimCompute::Feed(const backtrack::OpeningInput& input) {
   opening_->Step(input, process_.now(), effects);
   opening_->CheckInvariants();
   for (const auto& effect : effects) {
+    if (const auto* send = std::get_if<quorum::Send>(&effect)) {
+      tell_(OpeningAsked{id_, IndexOf(send->node), &send->request});
+    }
     std::visit([this](const auto& e) { On(e); }, effect);
   }
   ArmTick();
@@ -183,6 +186,7 @@ void SimCompute::OnAnswer(NodeIndex node, quorum::SegmentAnswer answer) {
     mode_ = OpenMode::kAutomatic;
     StartOpening();
   }
+  if (opening_ != nullptr) tell_(OpeningHeard{id_, node, &answer});
   FeedEither(quorum::NodeAnswered{id, std::move(answer)});
 }
 

@@ -5,6 +5,8 @@
 #include "tests/sim/checkers/annulled.h"
 #include "tests/sim/checkers/begin_quorum.h"
 #include "tests/sim/checkers/bounds.h"
+#include "tests/sim/checkers/claims.h"
+#include "tests/sim/checkers/damage.h"
 #include "tests/sim/checkers/disk_model.h"
 #include "tests/sim/checkers/durability.h"
 #include "tests/sim/checkers/fence.h"
@@ -13,6 +15,7 @@
 #include "tests/sim/checkers/gc_floor.h"
 #include "tests/sim/checkers/manifest.h"
 #include "tests/sim/checkers/one_writer.h"
+#include "tests/sim/checkers/opening_quorum.h"
 #include "tests/sim/checkers/pages.h"
 #include "tests/sim/checkers/read_quorum.h"
 #include "tests/sim/checkers/trackers.h"
@@ -25,6 +28,9 @@ std::vector<std::unique_ptr<Checker>> AllCheckers(const SimOptions& options) {
   const auto disks = std::make_shared<DiskModel>();
   all.push_back(std::make_unique<DiskModelChecker>(disks));
   all.push_back(std::make_unique<FenceChecker>(disks));
+  all.push_back(std::make_unique<ClaimsChecker>(disks));
+  all.push_back(std::make_unique<OpeningQuorumChecker>(disks));
+  all.push_back(std::make_unique<DamageChecker>());
   all.push_back(std::make_unique<AckQuorumChecker>(disks));
   all.push_back(std::make_unique<TrackersChecker>(disks));
   all.push_back(std::make_unique<BeginQuorumChecker>(disks));

@@ -4,12 +4,12 @@
 
 namespace hexad::sim {
 
-using Fate = ReferenceVolume::Fate;
+using Fate = MtrHistory::Fate;
 
 void DurabilityChecker::See(const Event& event) {
   if (const auto* opened = std::get_if<EpochOpened>(&event)) OnOpened(*opened);
   if (const auto* acked = std::get_if<MtrAcked>(&event)) OnAcked(*acked);
-  reference_.See(event);
+  history_.See(event);
 }
 
 void DurabilityChecker::OnOpened(const EpochOpened& opened) {
@@ -18,7 +18,7 @@ void DurabilityChecker::OnOpened(const EpochOpened& opened) {
   // An opening that learns of its fourth answer after a higher one has opened is fenced already.
   if (epoch < newest_) return;
   newest_ = epoch;
-  for (const auto& [commit, mtr] : reference_.mtrs()) {
+  for (const auto& [commit, mtr] : history_.mtrs()) {
     const bool visible = path.Visible(path.timeline(), commit);
     if (mtr.fate == Fate::kDurable && mtr.epoch < epoch) {
       Expect(visible, "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
@@ -37,8 +37,8 @@ void DurabilityChecker::OnOpened(const EpochOpened& opened) {
 }
 
 void DurabilityChecker::OnAcked(const MtrAcked& acked) {
-  const auto mtr = reference_.mtrs().find(acked.commit);
-  if (mtr == reference_.mtrs().end()) {
+  const auto mtr = history_.mtrs().find(acked.commit);
+  if (mtr == history_.mtrs().end()) {
     return Fail(absl::StrCat("LSN ", acked.commit.value(), " was acknowledged and never issued"));
   }
   Expect(mtr->second.fate != Fate::kAnnulled, "the MTR at ", acked.commit.value(),

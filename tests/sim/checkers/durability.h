@@ -16,7 +16,7 @@ class DurabilityChecker : public Checker {
   void OnOpened(const EpochOpened& opened);
   void OnAcked(const MtrAcked& acked);
 
-  ReferenceVolume reference_{4096};
+  MtrHistory history_;
   EpochId newest_;
 };
 
