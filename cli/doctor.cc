@@ -127,6 +127,20 @@ void CheckProcesses(const launcher::Launcher& launcher, const launcher::ClusterP
   }
 }
 
+void CheckFaults(const launcher::Launcher& launcher, const launcher::ClusterPicture& cluster,
+                 Findings& findings) {
+  const size_t down =
+      std::ranges::count(cluster.nodes, NodeState::kDown, &launcher::NodePicture::state);
+  if (launcher.record().faults && down < cluster.nodes.size() &&
+      launcher.StateOf(launcher::kRelay) == ProcessState::kDown) {
+    findings.push_back(Problem("the relay of this test cluster is down",
+                               "its processes cannot reach each other", "hexad up"));
+  }
+  for (const std::string& fault : launcher::InWords(cluster.faults)) {
+    findings.push_back({Severity::kNote, fault, "a fault that was made by hand", "hexad heal"});
+  }
+}
+
 void CheckLeftovers(const launcher::Launcher& launcher, Findings& findings) {
   for (const launcher::NodeRecord& node : launcher.record().nodes) {
     const auto remembered = launcher.dir().Remembered(node.id);
@@ -177,6 +191,7 @@ Findings Examine(launcher::Launcher& launcher) {
   CheckPrograms(launcher, findings);
   CheckLimits(launcher, findings);
   CheckProcesses(launcher, cluster, findings);
+  CheckFaults(launcher, cluster, findings);
   CheckLeftovers(launcher, findings);
   CheckPorts(launcher, findings);
   if (!cluster.UpNodes().empty()) CheckVolumes(cluster, findings);

@@ -50,6 +50,24 @@ json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& 
       {"writer_metrics", TextOrNull(volume.writer_metrics)}};
 }
 
+json ToJson(const launcher::FaultsInForce& faults) {
+  json links = json::array();
+  for (const auto& [direction, rule] : faults.links.rules) {
+    links.push_back({{"from", direction.first},
+                     {"to", direction.second},
+                     {"cut", rule.cut},
+                     {"delay_us", rule.delay_us}});
+  }
+  json disks = json::array();
+  for (const launcher::DiskFault& disk : faults.disks) {
+    disks.push_back({{"node", disk.node},
+                     {"fsync_delay_us", disk.sync_delay_us},
+                     {"full", disk.full},
+                     {"failing", disk.failing}});
+  }
+  return {{"links", links}, {"disks", disks}};
+}
+
 }  // namespace
 
 json StatusJson(const launcher::ClusterPicture& cluster) {
@@ -74,7 +92,8 @@ json StatusJson(const launcher::ClusterPicture& cluster) {
   };
   return {{"nodes", nodes},
           {"volumes", volumes},
-          {"can_lose", {{"write", can_lose(slack.write)}, {"read", can_lose(slack.read)}}}};
+          {"can_lose", {{"write", can_lose(slack.write)}, {"read", can_lose(slack.read)}}},
+          {"faults", ToJson(cluster.faults)}};
 }
 
 }  // namespace hexad::cli

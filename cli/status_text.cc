@@ -117,6 +117,17 @@ void PrintVolume(const launcher::VolumePicture& volume, const launcher::ClusterP
   out << "  Can lose now: " << CanLoseInWords(slack.write, slack.read) << ".\n";
 }
 
+// A cut of a whole AZ is many links: said in a few lines, the rest counted.
+void PrintFaults(const launcher::FaultsInForce& faults, bool colour, std::ostream& out) {
+  constexpr size_t kShown = 12;
+  const std::vector<std::string> lines = launcher::InWords(faults);
+  for (size_t i = 0; i < std::min(lines.size(), kShown); ++i) {
+    out << (i == 0 ? Paint("In force:  ", Colour::kWarning, colour) : "           ") << lines[i]
+        << "\n";
+  }
+  if (lines.size() > kShown) out << "           and " << lines.size() - kShown << " more\n";
+}
+
 std::string Suggestions(const launcher::ClusterPicture& cluster, const std::string& dir) {
   std::vector<std::string> lines;
   const auto down = std::ranges::find_if(cluster.nodes, [](const launcher::NodePicture& node) {
@@ -129,11 +140,13 @@ std::string Suggestions(const launcher::ClusterPicture& cluster, const std::stri
                                              return node.state == NodeState::kUp && !node.disk_full;
                                            }) &&
                        cluster.compute == launcher::ProcessState::kUp;
+  if (!cluster.faults.none()) lines.push_back("heal");
   if (!healthy) lines.push_back("doctor");
   if (paused != cluster.nodes.end()) lines.push_back("resume " + paused->id);
   if (down != cluster.nodes.end()) lines.push_back("restart " + down->id);
   if (cluster.compute == launcher::ProcessState::kPaused) lines.push_back("resume compute");
-  if (cluster.compute == launcher::ProcessState::kDown && lines.size() == 1) lines.push_back("up");
+  if (cluster.compute == launcher::ProcessState::kDown && lines.back() == "doctor")
+    lines.push_back("up");
   if (healthy && !cluster.nodes.empty()) {
     lines.push_back("kill az:" + cluster.nodes.back().az);
   }
@@ -192,6 +205,7 @@ void PrintStatus(const launcher::ClusterPicture& cluster, const StatusText& how,
   for (const launcher::VolumePicture& volume : cluster.volumes) {
     PrintVolume(volume, cluster, how.colour, out);
   }
+  PrintFaults(cluster.faults, how.colour, out);
   if (cluster.volumes.empty()) out << "No volume is known to the nodes that are up.\n";
   if (how.suggestions) out << "Try:  " << Suggestions(cluster, how.folder) << std::endl;
 }

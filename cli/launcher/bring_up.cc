@@ -51,7 +51,7 @@ absl::Status StartWhatIsDown(Launcher& launcher) {
         absl::StrCat(absl::StrJoin(*amnesiac, ", "),
                      " lost its data and counts for no quorum; hexad doctor says more"));
   }
-  if (launcher.StateOf(kCompute) != ProcessState::kDown) return absl::OkStatus();
+  if (launcher.StateOf(kCompute) != ProcessState::kDown) return launcher.EnsureRelay();
   auto cluster = ConnectToNodes(launcher.record());
   if (!cluster.ok()) return cluster.status();
   const absl::Status made = EnsureVolume(launcher, **cluster, launcher.record().volume);

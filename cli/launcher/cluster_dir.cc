@@ -13,6 +13,7 @@
 #include "cli/launcher/explain.h"
 #include "cli/launcher/ports.h"
 #include "cli/launcher/record_json.h"
+#include "cli/launcher/targets.h"
 #include "topology/topology.h"
 
 namespace hexad::launcher {
@@ -24,6 +25,10 @@ namespace fs = std::filesystem;
 // `hexad bench write --with-floor` leaves.
 constexpr const char* kMadeFolders[] = {"pids", "data", "logs"};
 constexpr const char* kFloorFolder = "floor";
+constexpr const char* kFaultsFolder = "faults";
+
+// Loopback, whole, is 127.0.0.0/8: addresses of it cost nothing and need no setting up.
+constexpr const char* kRelayNetwork = "127.7.0.";
 
 constexpr auto kLockTimeout = std::chrono::seconds(30);
 
@@ -42,6 +47,11 @@ absl::Status CannotMake(const std::string& folder, const std::string& why) {
       {absl::StrCat("cannot make the folder ", folder), why, "choose another one: --dir FOLDER"});
 }
 
+// Of a file that WriteFileAtomically was about to make, or is making just now.
+bool IsDraft(const std::string& name) {
+  return name.starts_with("topology.toml.new.") || name.starts_with("cluster.json.new.");
+}
+
 // A beginning that was cut short has our parts, in them nothing, and no cluster.json yet. A floor
 // may be left, too: it holds no data of a cluster.
 bool EmptyOrHalfMade(const fs::path& folder) {
@@ -49,6 +59,7 @@ bool EmptyOrHalfMade(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename();
     if (name == "topology.toml" || name == "lock" || name == kFloorFolder) continue;
+    if (IsDraft(name)) continue;
     const bool ours = std::ranges::count(kMadeFolders, name) != 0;
     if (!ours || !fs::is_empty(entry.path(), error) || error) return false;
   }
@@ -105,6 +116,20 @@ topology::Topology ClusterRecord::Topology() const {
   return topology;
 }
 
+topology::Topology ClusterRecord::TopologyOf(const std::string& process) const {
+  topology::Topology topology = Topology();
+  if (!faults) return topology;
+  const std::vector<std::string> processes = AllProcesses(*this);
+  const auto index = std::ranges::find(processes, process) - processes.begin();
+  for (topology::TopologyNode& node : topology.nodes) {
+    if (node.id.value() == process) continue;
+    // HOST:PORT was checked when the cluster was planned.
+    const size_t colon = node.address.rfind(':');
+    node.address = absl::StrCat(kRelayNetwork, index + 1, node.address.substr(colon));
+  }
+  return topology;
+}
+
 DirLock::~DirLock() {
   if (fd_ >= 0) close(fd_);
 }
@@ -135,16 +160,23 @@ absl::StatusOr<ClusterDir> ClusterDir::Create(const std::string& shown, ClusterR
                                               bool choose_ports) {
   const std::string folder = Absolute(shown);
   if (const absl::Status usable = CheckUsable(folder, shown); !usable.ok()) return usable;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return CannotMake(shown, error.message());
+  // Of two that make it at once, the second finds the cluster of the first.
+  ClusterDir dir(folder, shown, {});
+  const auto lock = dir.Lock();
+  if (!lock.ok()) return lock.status();
+  if (const absl::Status usable = CheckUsable(folder, shown); !usable.ok()) return usable;
   auto block = ClaimPortBlock(folder);
   if (!block.ok()) return block.status();
   ChoosePorts(*block, choose_ports, record);
 
-  std::error_code error;
   for (const char* part : kMadeFolders) {
     fs::create_directories(fs::path(folder) / part, error);
     if (error) return CannotMake(shown, error.message());
   }
-  ClusterDir dir(folder, shown, record);
+  dir.record_ = record;
   // cluster.json last: with it the folder is a cluster's, and without it nothing was begun.
   absl::Status written =
       WriteFileAtomically(dir.topology_file(), topology::FormatTopology(record.Topology()));
@@ -216,8 +248,8 @@ absl::Status ClusterDir::Wipe() {
   ReleasePortBlock(record_.port_block, folder_);
   std::error_code error;
   // Ours only, so that a file that somebody put beside them survives. cluster.json goes last.
-  for (const char* part :
-       {"pids", "data", "logs", kFloorFolder, "topology.toml", "lock", "cluster.json"}) {
+  for (const char* part : {"pids", "data", "logs", kFloorFolder, kFaultsFolder, "topology.toml",
+                           "lock", "cluster.json"}) {
     fs::remove_all(fs::path(folder_) / part, error);
     if (error) {
       return Failed(absl::StatusCode::kInternal,

@@ -6,6 +6,7 @@
 //   pids/NAME.json   who was started as NAME (process.h says how it is recognised)
 //   data/NODE/       a storage node's disk
 //   logs/NAME.log    what a process said
+//   faults/          of a test cluster: its links, and what they and the disks suffer (faults.h)
 //   floor/           the bare floor's databases, while a bench measures it
 //   lock             held by the command that changes processes
 //
@@ -47,10 +48,13 @@ struct ClusterRecord {
   std::string volume;  // what the compute opens
   Forming forming = Forming::kFresh;
   uint64_t cluster = 0;  // 0 while kFresh
+  bool faults = false;   // a test cluster: its links and disks can be hurt (faults.h)
 
   const NodeRecord* FindNode(const std::string& id) const;
   std::vector<std::string> Azs() const;  // each once, in the order of the nodes
   topology::Topology Topology() const;
+  // The nodes as one process reaches them: through the relay in a test cluster.
+  topology::Topology TopologyOf(const std::string& process) const;
 };
 
 // The names of processes besides the nodes' ids.

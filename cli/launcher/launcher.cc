@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/launcher/admin_client.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/faults.h"
 #include "cli/launcher/ports.h"
 #include "cli/launcher/record_json.h"
 #include "cli/launcher/targets.h"
@@ -68,12 +69,16 @@ std::string Launcher::AddressOf(const std::string& name) const {
 }
 
 std::vector<std::string> Launcher::CommandLine(const std::string& name) const {
+  if (name == kRelay) {
+    const std::string folder = dir_.folder() + "/faults";
+    return {options_.bin_dir + "/hexad-relay", folder + "/links", folder + "/rules"};
+  }
   if (name == kCompute) {
     return {options_.bin_dir + "/hexad-compute",
             "--id",
             kCompute,
             "--topology",
-            dir_.topology_file(),
+            TopologyFileOf(dir_, name),
             "--listen",
             record().compute_address,
             "--metrics",
@@ -92,7 +97,7 @@ std::vector<std::string> Launcher::CommandLine(const std::string& name) const {
           "--data",
           dir_.data_folder(node->id),
           "--topology",
-          dir_.topology_file(),
+          TopologyFileOf(dir_, name),
           "--metrics",
           node->metrics,
           "--log-level",
@@ -117,6 +122,44 @@ absl::Status Launcher::CheckPortFree(const std::string& name, const std::string&
                  "end that process and run hexad up again, or use another folder: --dir FOLDER"});
 }
 
+absl::Status Launcher::StartOne(const std::string& name) {
+  if (record().faults) {
+    if (absl::Status prepared = PrepareFaults(dir_, name); !prepared.ok()) return prepared;
+  }
+  auto identity = Spawn({CommandLine(name), dir_.log_file(name), EnvironmentOf(*this, name)});
+  if (!identity.ok()) return identity.status();
+  if (absl::Status kept = dir_.Remember(name, *identity); !kept.ok()) {
+    // Nobody would find it again, and it holds ports and data.
+    Signal(*identity, SIGKILL).IgnoreError();
+    return kept;
+  }
+  started_.push_back(name);
+  return absl::OkStatus();
+}
+
+absl::Status Launcher::EnsureRelay() {
+  if (!record().faults || StateOf(kRelay) != ProcessState::kDown) return absl::OkStatus();
+  const std::string applied = dir_.folder() + "/faults/rules.applied";
+  std::error_code error;
+  std::filesystem::remove(applied, error);
+  if (absl::Status begun = StartOne(kRelay); !begun.ok()) return begun;
+  const absl::Status serving =
+      WaitUntil({"the relay to listen", kServeTimeout, "hexad logs relay", options_.interrupted},
+                [&]() -> absl::StatusOr<bool> {
+                  if (StateOf(kRelay) == ProcessState::kDown) {
+                    return Failed(absl::StatusCode::kAborted,
+                                  {"the relay of this test cluster ended right after its start",
+                                   LastLogLines(kRelay, 3), "hexad logs relay"});
+                  }
+                  return std::filesystem::exists(applied);
+                });
+  if (serving.ok()) {
+    options_.say(absl::StrCat("relay started, ", Pid(*dir_.Remembered(kRelay)), ": ",
+                              LinksOf(record()).size(), " links"));
+  }
+  return serving;
+}
+
 absl::Status Launcher::Start(const ProcessNames& names) {
   for (const std::string& name : names) {
     if (name == kBench) {
@@ -124,15 +167,9 @@ absl::Status Launcher::Start(const ProcessNames& names) {
     }
     if (const absl::Status free = CheckPortFree(name, AddressOf(name)); !free.ok()) return free;
   }
+  if (absl::Status relayed = EnsureRelay(); !relayed.ok()) return relayed;
   for (const std::string& name : names) {
-    auto identity = Spawn({CommandLine(name), dir_.log_file(name)});
-    if (!identity.ok()) return identity.status();
-    if (absl::Status kept = dir_.Remember(name, *identity); !kept.ok()) {
-      // Nobody would find it again, and it holds ports and data.
-      Signal(*identity, SIGKILL).IgnoreError();
-      return kept;
-    }
-    started_.push_back(name);
+    if (absl::Status begun = StartOne(name); !begun.ok()) return begun;
   }
   for (const std::string& name : names) {
     if (const absl::Status serving = WaitUntilServing(name); !serving.ok()) return serving;
@@ -262,6 +299,27 @@ absl::Status Launcher::Restart(const ProcessNames& names) {
   }
   if (absl::Status stopped = Stop(running); !stopped.ok()) return stopped;
   return Start(names);
+}
+
+absl::Status Launcher::Wipe(const ProcessNames& nodes) {
+  if (absl::Status ended = EndAll(nodes, SIGKILL, kKillTimeoutMs); !ended.ok()) return ended;
+  for (const std::string& node : nodes) {
+    dir_.Forget(node);
+    std::error_code error;
+    std::filesystem::remove_all(dir_.data_folder(node), error);
+    if (error) {
+      return Failed(absl::StatusCode::kInternal,
+                    {absl::StrCat("cannot delete ", dir_.data_folder(node)), error.message(),
+                     "delete it by hand, then: hexad restart " + node});
+    }
+    options_.say(node + " killed, and its data deleted");
+  }
+  if (absl::Status started = Start(nodes); !started.ok()) return started;
+  const auto amnesiac = EnsureFormed();
+  if (!amnesiac.ok()) return amnesiac.status();
+  options_.say(absl::StrCat(absl::StrJoin(*amnesiac, ", "),
+                            " came back empty: amnesiac, counts for no quorum"));
+  return absl::OkStatus();
 }
 
 std::string Launcher::LastLogLines(const std::string& name, size_t lines) const {

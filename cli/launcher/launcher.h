@@ -61,14 +61,19 @@ class Launcher {
   // What Start() started, in order, for whoever cleans up after an interruption.
   const ProcessNames& started() const { return started_; }
 
-  // REQUIRES: none of them runs. Ports are checked before the first process is started.
+  // REQUIRES: none of them runs. Ports are checked before the first process is started. In a test
+  // cluster (faults.h) the relay is started first, unless it runs.
   absl::Status Start(const ProcessNames& names);
   absl::Status Stop(const ProcessNames& names);
   absl::Status Kill(const ProcessNames& names);
   absl::Status Pause(const ProcessNames& names);
   absl::Status Resume(const ProcessNames& names);
+  // Starts a test cluster's relay, unless it runs; nothing in any other cluster.
+  absl::Status EnsureRelay();
   // Stops what runs and starts all of them again.
   absl::Status Restart(const ProcessNames& names);
+  // Kills these nodes, deletes their data, and starts them again with empty disks.
+  absl::Status Wipe(const ProcessNames& nodes);
 
   // Gives fresh nodes the cluster's id and roster, if this cluster was not formed yet. A fresh node
   // of a formed cluster has lost its disk and stays as it is; its name is returned.
@@ -80,6 +85,7 @@ class Launcher {
  private:
   std::vector<std::string> CommandLine(const std::string& name) const;
   std::string AddressOf(const std::string& name) const;
+  absl::Status StartOne(const std::string& name);
   absl::Status CheckPortFree(const std::string& name, const std::string& address) const;
   absl::Status WaitUntilServing(const std::string& name);
   absl::StatusOr<bool> Serves(const std::string& name);

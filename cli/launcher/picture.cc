@@ -249,6 +249,7 @@ absl::Status CheckSegmentsHeard(const ClusterPicture& cluster, const VolumePictu
 ClusterPicture Look(Launcher& launcher) {
   const ClusterRecord& record = launcher.record();
   ClusterPicture picture;
+  picture.faults = FaultsOf(launcher.dir());
   std::vector<bool> asked;
   for (const NodeRecord& node : record.nodes) {
     picture.nodes.push_back(LookAtProcess(launcher, node));

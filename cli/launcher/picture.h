@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "cli/launcher/faults.h"
 #include "cli/launcher/launcher.h"
 #include "quorum/membership.h"
 #include "quorum/quorum_set.h"
@@ -81,6 +82,8 @@ struct ClusterPicture {
   ProcessState compute = ProcessState::kDown;
   // Nodes whose description or names are missing here: down, paused, or too slow to answer.
   std::vector<std::string> silent = {};
+  // Of a test cluster: its links and disks that suffer now.
+  FaultsInForce faults = {};
 
   std::vector<std::string> UpNodes() const;
 };

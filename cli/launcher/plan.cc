@@ -19,6 +19,7 @@ bool MayActOn(Action action, ProcessState state) {
     case Action::kResume:
       return state == ProcessState::kPaused;
     case Action::kRestart:
+    case Action::kWipe:
       return true;
   }
   return false;
@@ -40,12 +41,27 @@ std::set<std::string> NodesLost(const Launcher& launcher, const Plan& plan) {
   if (plan.action == Action::kResume) return lost;
   for (const PlannedProcess& process : plan.processes) {
     const bool node = launcher.record().FindNode(process.name) != nullptr;
-    if (node && process.state == ProcessState::kUp) lost.insert(process.name);
+    const bool serves = process.state == ProcessState::kUp || plan.action == Action::kWipe;
+    if (node && serves) lost.insert(process.name);
   }
   return lost;
 }
 
+// Who is down or silent comes back with its copy; a copy that is wiped does not come back.
+ClusterPicture WithEveryCopy(ClusterPicture cluster) {
+  for (NodePicture& node : cluster.nodes) {
+    if (node.state != NodeState::kAmnesiac) node.state = NodeState::kUp;
+  }
+  return cluster;
+}
+
 void AddRemarks(const ClusterPicture& cluster, Plan& plan) {
+  if (plan.action == Action::kWipe) {
+    plan.remarks.push_back(
+        absl::StrCat("the copies of ", absl::StrJoin(plan.Names(), ", "),
+                     " are deleted for good; it comes back empty and amnesiac, counts for no "
+                     "quorum, and is not filled again: this version replaces no disk"));
+  }
   for (const PlannedProcess& process : plan.processes) {
     if (process.state == ProcessState::kDown) continue;
     for (const VolumePicture& volume : cluster.volumes) {
@@ -56,7 +72,7 @@ void AddRemarks(const ClusterPicture& cluster, Plan& plan) {
           "acknowledged is lost"));
     }
   }
-  for (const VolumeCost& cost : plan.costs) {
+  for (const VolumeCost& cost : plan.costs.volumes) {
     const auto volume = std::ranges::find(cluster.volumes, cost.after.volume, &VolumePicture::name);
     if (volume == cluster.volumes.end() || volume->writer.empty()) continue;
     plan.remarks.push_back(absl::StrCat(volume->writer, " writes to volume ", volume->name,
@@ -79,6 +95,8 @@ const char* NameOf(Action action) {
       return "resume";
     case Action::kRestart:
       return "restart";
+    case Action::kWipe:
+      return "wipe";
   }
   return "";
 }
@@ -89,9 +107,9 @@ ProcessNames Plan::Names() const {
   return names;
 }
 
-bool Plan::BreaksAPromise() const {
+bool Costs::BreakAPromise() const {
   return std::ranges::any_of(
-      costs, [](const VolumeCost& cost) { return cost.BreaksWrite() || cost.BreaksRead(); });
+      volumes, [](const VolumeCost& cost) { return cost.BreaksWrite() || cost.BreaksRead(); });
 }
 
 absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::string& target) {
@@ -101,12 +119,10 @@ absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::stri
     return WrongUsage({"bench is not restarted: its own command starts it", "",
                        "hexad kill bench, then hexad bench write"});
   }
-  Plan plan{.action = action,
-            .target = target,
-            .processes = {},
-            .costs = {},
-            .remarks = {},
-            .costs_known = {}};
+  if (action == Action::kWipe && launcher.record().FindNode(names->front()) == nullptr) {
+    return WrongUsage({target + " has no data of its own", "", "wipe a node or an AZ: n3, az:b"});
+  }
+  Plan plan{.action = action, .target = target, .processes = {}, .costs = {}, .remarks = {}};
   for (const std::string& name : *names) {
     PlannedProcess process{.name = name, .pid = 0, .state = launcher.StateOf(name)};
     if (!MayActOn(action, process.state)) continue;
@@ -116,18 +132,23 @@ absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::stri
   if (plan.processes.empty()) return NothingToDo(launcher, action, target, *names);
   const ClusterPicture cluster = Look(launcher);
   const std::set<std::string> lost = NodesLost(launcher, plan);
-  plan.costs = CostOfLosing(cluster, lost);
-  if (!lost.empty()) plan.costs_known = CheckVolumesKnown(cluster);
+  plan.costs.volumes =
+      CostOfLosing(action == Action::kWipe ? WithEveryCopy(cluster) : cluster, lost);
+  if (!lost.empty()) plan.costs.known = CheckVolumesKnown(cluster);
   AddRemarks(cluster, plan);
   return plan;
 }
 
 absl::Status CheckAllowed(const Plan& plan, bool force) {
+  return CheckCosts(absl::StrCat(NameOf(plan.action), " ", plan.target), plan.costs, force);
+}
+
+absl::Status CheckCosts(const std::string& command, const Costs& costs, bool force) {
   if (force) return absl::OkStatus();
-  if (!plan.costs_known.ok()) return plan.costs_known;
-  if (!plan.BreaksAPromise()) return absl::OkStatus();
+  if (!costs.known.ok()) return costs.known;
+  if (!costs.BreakAPromise()) return absl::OkStatus();
   std::vector<std::string> broken;
-  for (const VolumeCost& cost : plan.costs) {
+  for (const VolumeCost& cost : costs.volumes) {
     const VolumeSlack& after = cost.after;
     if (cost.BreaksWrite()) {
       broken.push_back(absl::StrCat("volume ", after.volume, " would keep ", after.up, " of ",
@@ -138,10 +159,9 @@ absl::Status CheckAllowed(const Plan& plan, bool force) {
                                     " copies to recover and read"));
     }
   }
-  return Refused({absl::StrCat(NameOf(plan.action), " ", plan.target, " would break a quorum"),
-                  absl::StrJoin(broken, "; "),
-                  absl::StrCat("bring nodes back first (hexad up), or insist: hexad ",
-                               NameOf(plan.action), " ", plan.target, " --force")});
+  return Refused(
+      {absl::StrCat(command, " would break a quorum"), absl::StrJoin(broken, "; "),
+       absl::StrCat("bring nodes back first (hexad up), or insist: hexad ", command, " --force")});
 }
 
 absl::Status Execute(Launcher& launcher, const Plan& plan) {
@@ -154,6 +174,8 @@ absl::Status Execute(Launcher& launcher, const Plan& plan) {
       return launcher.Resume(plan.Names());
     case Action::kRestart:
       return launcher.Restart(plan.Names());
+    case Action::kWipe:
+      return launcher.Wipe(plan.Names());
   }
   return absl::OkStatus();
 }

@@ -12,7 +12,7 @@
 
 namespace hexad::launcher {
 
-enum class Action { kKill, kPause, kResume, kRestart };
+enum class Action { kKill, kPause, kResume, kRestart, kWipe };
 const char* NameOf(Action action);
 
 struct PlannedProcess {
@@ -21,26 +21,33 @@ struct PlannedProcess {
   ProcessState state = ProcessState::kDown;
 };
 
+struct Costs {
+  std::vector<VolumeCost> volumes;
+  // Not OK: something would stop serving, and too few nodes answered to know what that costs.
+  absl::Status known = absl::OkStatus();
+  bool BreakAPromise() const;
+};
+
 struct Plan {
   Action action;
   std::string target;  // as the user wrote it
   std::vector<PlannedProcess> processes;
-  std::vector<VolumeCost> costs;     // of the nodes that stop serving, even for a moment
+  Costs costs;                       // of the nodes that stop serving, even for a moment
   std::vector<std::string> remarks;  // consequences that are no matter of quorums
-  // Not OK: nodes would stop serving, and too few answered to know what that costs.
-  absl::Status costs_known = absl::OkStatus();
 
   ProcessNames Names() const;
-  bool BreaksAPromise() const;
 };
 
-// Wrong usage for an unknown target; NOT_FOUND if there is nothing to act on (kill, pause, resume).
-// The bench is not restarted: its own command starts it.
+// Wrong usage for an unknown target, or to wipe what is no node; NOT_FOUND if there is nothing to
+// act on (kill, pause, resume). The bench is not restarted: its own command starts it.
 absl::StatusOr<Plan> MakePlan(Launcher& launcher, Action action, const std::string& target);
 
 // Refused if the plan breaks write or read quorum of some volume, and UNAVAILABLE if that cannot be
 // told, unless `force`.
 absl::Status CheckAllowed(const Plan& plan, bool force);
+
+// The same for whatever `command` would cost.
+absl::Status CheckCosts(const std::string& command, const Costs& costs, bool force);
 
 absl::Status Execute(Launcher& launcher, const Plan& plan);
 

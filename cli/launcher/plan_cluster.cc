@@ -49,6 +49,24 @@ bool IsThisMachine(const std::string& host) {
   return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
 }
 
+// The relay of a test cluster stands for each node at the node's own port.
+absl::Status CheckRelayable(const ClusterRecord& record) {
+  if (!record.faults) return absl::OkStatus();
+  std::set<int> ports;
+  for (const NodeRecord& node : record.nodes) {
+    if (node.address.empty()) continue;  // ports are chosen later, each once
+    const auto address = ParseAddress(node.address);
+    if (address && absl::StartsWith(address->host, "127.") && ports.insert(address->port).second) {
+      continue;
+    }
+    return WrongUsage({absl::StrCat("node ", node.id, " at ", node.address,
+                                    " cannot be in a cluster with --faults"),
+                       "there, nodes need addresses 127.x.x.x:PORT, each with a port of its own",
+                       "change the topology, or leave --faults out"});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ClusterRecord> FromFile(const std::string& file) {
   const auto wrong = [&](const std::string& why) {
     return WrongUsage({absl::StrCat("cannot use the topology ", file), why,
@@ -107,6 +125,8 @@ absl::StatusOr<ClusterRecord> PlanCluster(const ClusterRequest& request) {
     return WrongUsage({"six copies of a volume do not fit on these nodes",
                        std::string(placed.message()), "two nodes in each of three AZs do"});
   }
+  record.faults = request.faults;
+  if (absl::Status possible = CheckRelayable(record); !possible.ok()) return possible;
   return record;
 }
 
@@ -126,6 +146,9 @@ absl::Status CheckSameCluster(const ClusterRequest& request, const ClusterRecord
   if (request.volume && *request.volume != record.volume) {
     return differs(absl::StrCat("this cluster's compute opens volume ", record.volume, ", not ",
                                 *request.volume));
+  }
+  if (request.faults && !record.faults) {
+    return differs("this cluster was made without --faults");
   }
   if (!request.topology_file) return absl::OkStatus();
   auto wanted = PlanCluster(request);

@@ -19,6 +19,7 @@ struct ClusterRequest {
   std::optional<int> azs;
   std::optional<std::string> topology_file;  // excludes nodes and azs
   std::optional<std::string> volume;         // default "main"
+  bool faults = false;                       // a test cluster (faults.h)
 };
 
 // Wrong usage unless a volume can be called so (quorum/membership.h).

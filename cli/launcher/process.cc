@@ -76,11 +76,18 @@ class SpawnPlan {
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   }
 
-  int Run(const std::vector<std::string>& argv, pid_t& pid) {
-    std::vector<char*> raw;
-    for (const std::string& word : argv) raw.push_back(const_cast<char*>(word.c_str()));
-    raw.push_back(nullptr);
-    return posix_spawn(&pid, raw[0], &actions_, &attributes_, raw.data(), environ);
+  int Run(const SpawnOptions& options, pid_t& pid) {
+    std::vector<char*> argv;
+    for (const std::string& word : options.argv) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    // The first of two equal keys counts.
+    std::vector<char*> environment;
+    for (const std::string& pair : options.environment) {
+      environment.push_back(const_cast<char*>(pair.c_str()));
+    }
+    for (char** pair = environ; *pair != nullptr; ++pair) environment.push_back(*pair);
+    environment.push_back(nullptr);
+    return posix_spawn(&pid, argv[0], &actions_, &attributes_, argv.data(), environment.data());
   }
 
  private:
@@ -132,7 +139,7 @@ absl::StatusOr<ProcessIdentity> Spawn(const SpawnOptions& options) {
   plan.SendOutputTo(options.log_file);
   plan.Detach();
   pid_t pid = 0;
-  if (const int error = plan.Run(options.argv, pid); error != 0) {
+  if (const int error = plan.Run(options, pid); error != 0) {
     return Failed(absl::StatusCode::kInternal,
                   {absl::StrCat("cannot start ", options.argv[0]), std::strerror(error),
                    "build the programs: cluster-scripts/build"});

@@ -51,8 +51,9 @@ ProcessState StateOf(const ProcessIdentity& identity);
 absl::Status Signal(const ProcessIdentity& identity, int signal);
 
 struct SpawnOptions {
-  std::vector<std::string> argv;  // argv[0]: absolute path of the executable
-  std::string log_file;           // output is appended
+  std::vector<std::string> argv;              // argv[0]: absolute path of the executable
+  std::string log_file;                       // output is appended
+  std::vector<std::string> environment = {};  // KEY=VALUE, besides what is inherited
 };
 absl::StatusOr<ProcessIdentity> Spawn(const SpawnOptions& options);
 

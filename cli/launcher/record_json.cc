@@ -73,6 +73,7 @@ ClusterRecord RecordFromJson(const json& from) {
   record.volume = from.at("compute").at("volume");
   record.forming = FormingOf(from.at("forming"));
   record.cluster = FromHex(from.at("cluster"));
+  record.faults = from.value("faults", false);
   return record;
 }
 
@@ -89,7 +90,8 @@ std::string EncodeRecord(const ClusterRecord& record) {
                {{"address", record.compute_address},
                 {"metrics", record.compute_metrics},
                 {"volume", record.volume}}},
-              {"bench", {{"metrics", record.bench_metrics}}}};
+              {"bench", {{"metrics", record.bench_metrics}}},
+              {"faults", record.faults}};
   for (const NodeRecord& node : record.nodes) out["nodes"].push_back(ToJson(node));
   return out.dump(2) + "\n";
 }

@@ -10,8 +10,10 @@ constexpr Duration kConnectTimeout = Duration::Seconds(5);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record) {
-  auto cluster = compute::Cluster::Connect(record.Topology(), kConnectTimeout);
+absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record,
+                                                                 const std::string& as) {
+  auto cluster = compute::Cluster::Connect(as.empty() ? record.Topology() : record.TopologyOf(as),
+                                           kConnectTimeout);
   if (cluster.ok()) return cluster;
   return Failed(cluster.status().code(),
                 {"cannot reach the cluster's storage nodes",

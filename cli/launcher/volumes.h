@@ -12,8 +12,10 @@
 
 namespace hexad::launcher {
 
-// A connection to the storage nodes of this folder's cluster.
-absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record);
+// A connection to the storage nodes of this folder's cluster; `as` a process of it, whose links may
+// suffer (faults.h), or as nobody.
+absl::StatusOr<std::unique_ptr<compute::Cluster>> ConnectToNodes(const ClusterRecord& record,
+                                                                 const std::string& as = "");
 
 // Creates the volume with the defaults unless it exists.
 absl::Status EnsureVolume(const Launcher& launcher, compute::Cluster& cluster,

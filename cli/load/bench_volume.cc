@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<BenchVolume>> BenchVolume::Open(launcher::Launche
   if (absl::Status free = CheckNobodyWrites(launcher, name, force); !free.ok()) return free;
   auto bench = std::unique_ptr<BenchVolume>(new BenchVolume(launcher));
   if (absl::Status kept = bench->BeRemembered(name); !kept.ok()) return kept;
-  auto cluster = launcher::ConnectToNodes(launcher.record());
+  auto cluster = launcher::ConnectToNodes(launcher.record(), launcher::kBench);
   if (!cluster.ok()) return cluster.status();
   bench->cluster_ = *std::move(cluster);
   if (absl::Status made = launcher::EnsureVolume(launcher, *bench->cluster_, name); !made.ok()) {

@@ -6,14 +6,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"
+#include "cli/launcher/faults.h"
 #include "cli/launcher/targets.h"
 #include "cli/verbs/verbs.h"
 
 namespace hexad::cli {
 namespace {
 
-// Writers first, so that no commit is cut off by its nodes going away.
+// Writers first, so that no commit is cut off by its nodes going away; before them the faults, so
+// that nobody says goodbye over a link that is cut.
 absl::Status StopEverything(launcher::Launcher& launcher) {
+  if (absl::Status healed = launcher::HealFaults(launcher); !healed.ok()) return healed;
   launcher::ProcessNames writers;
   launcher::ProcessNames nodes;
   for (const std::string& name : launcher::AllProcesses(launcher.record())) {
@@ -21,7 +24,8 @@ absl::Status StopEverything(launcher::Launcher& launcher) {
     (node ? nodes : writers).push_back(name);
   }
   if (absl::Status stopped = launcher.Stop(writers); !stopped.ok()) return stopped;
-  return launcher.Stop(nodes);
+  if (absl::Status stopped = launcher.Stop(nodes); !stopped.ok()) return stopped;
+  return launcher.Stop({launcher::kRelay});
 }
 
 struct DownOptions {
@@ -30,7 +34,8 @@ struct DownOptions {
 };
 
 void ShowPlan(const Session& session, const launcher::Launcher& launcher, bool wipe) {
-  const launcher::ProcessNames names = launcher::AllProcesses(launcher.record());
+  launcher::ProcessNames names = launcher::AllProcesses(launcher.record());
+  names.push_back(launcher::kRelay);
   nlohmann::ordered_json would_stop = nlohmann::ordered_json::array();
   for (const std::string& name : names) {
     if (launcher.StateOf(name) == launcher::ProcessState::kDown) continue;

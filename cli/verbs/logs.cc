@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/interrupt.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/faults.h"
 #include "cli/launcher/targets.h"
 #include "cli/verbs/verbs.h"
 
@@ -39,7 +40,9 @@ struct Tail {
 absl::Status RunLogs(const Session& session, const std::string& target, bool follow) {
   const auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  const auto names = launcher::ResolveTarget(launcher->record(), target);
+  const auto names = launcher->record().faults && target == launcher::kRelay
+                         ? launcher::ProcessNames{target}
+                         : launcher::ResolveTarget(launcher->record(), target);
   if (!names.ok()) return names.status();
   std::vector<Tail> tails;
   for (const std::string& name : *names) {

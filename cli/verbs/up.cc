@@ -42,6 +42,8 @@ void AddUp(CLI::App& app, Session& session) {
   verb->add_option("--azs", request->azs, "Availability zones of a new cluster (3)");
   verb->add_option("--topology", request->topology_file, "A cluster file instead of those two");
   verb->add_option("--volume", request->volume, "The volume that the compute opens (main)");
+  verb->add_flag("--faults", request->faults,
+                 "A new test cluster: hexad cut, slow and heal work on its links and disks");
   verb->callback([&session, request] {
     session.run = [&session, request] { return RunUp(session, *request); };
   });

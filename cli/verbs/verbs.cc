@@ -9,6 +9,7 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddDoctor(app, session);
   AddLogs(app, session);
   AddFaults(app, session);
+  AddLinks(app, session);
   AddVolume(app, session);
   AddVerify(app, session);
   AddBench(app, session);

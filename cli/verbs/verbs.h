@@ -13,7 +13,8 @@ void AddDown(CLI::App& app, Session& session);
 void AddStatus(CLI::App& app, Session& session);
 void AddDoctor(CLI::App& app, Session& session);
 void AddLogs(CLI::App& app, Session& session);
-void AddFaults(CLI::App& app, Session& session);  // kill, pause, resume, restart
+void AddFaults(CLI::App& app, Session& session);  // kill, pause, resume, restart, wipe
+void AddLinks(CLI::App& app, Session& session);   // cut, slow, heal
 void AddVolume(CLI::App& app, Session& session);
 void AddVerify(CLI::App& app, Session& session);
 void AddBench(CLI::App& app, Session& session);

@@ -13,8 +13,8 @@ constexpr Duration kLongestRun = Duration::Seconds(120);
 }  // namespace
 
 OpenedVolume::OpenedVolume(ScratchCluster& cluster, const std::string& name,
-                           const compute::OpenOptions& options) {
-  auto connected = launcher::ConnectToNodes(cluster.launcher().record());
+                           const compute::OpenOptions& options, const std::string& as) {
+  auto connected = launcher::ConnectToNodes(cluster.launcher().record(), as);
   EXPECT_TRUE(connected.ok()) << connected.status();
   if (!connected.ok()) return;
   cluster_ = *std::move(connected);

@@ -20,8 +20,9 @@ namespace hexad::cluster_test {
 class OpenedVolume {
  public:
   // Creates the volume on first use. Fails the test, and leaves ok() false, if it does not open.
+  // `as`: whose links it goes through (cli/launcher/faults.h); nobody's if empty.
   OpenedVolume(ScratchCluster& cluster, const std::string& name,
-               const compute::OpenOptions& options = {});
+               const compute::OpenOptions& options = {}, const std::string& as = "");
 
   bool ok() const { return volume_ != nullptr; }
   compute::Volume& operator*() { return *volume_; }

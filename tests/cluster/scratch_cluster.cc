@@ -20,6 +20,7 @@ ScratchFolder::ScratchFolder() {
   std::string pattern = testing::TempDir() + "/hexad-test-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "mkdtemp " << pattern;
   root_ = fs::canonical(pattern);
+  guardian_.emplace(root_, cluster());
 }
 
 ScratchFolder::~ScratchFolder() {

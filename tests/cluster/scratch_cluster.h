@@ -4,16 +4,19 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/launcher/bring_up.h"
 #include "cli/launcher/picture.h"
+#include "tests/cluster/guardian.h"
 #include "tests/cluster/hexad_command.h"
 
 namespace hexad::cluster_test {
 
-// An empty folder under the tests' temporary folder; `hexad down --wipe` and deletion at the end.
+// An empty folder under the tests' temporary folder; `hexad down --wipe` and deletion at the end,
+// even if this process does not live to see it.
 class ScratchFolder {
  public:
   ScratchFolder();
@@ -31,6 +34,7 @@ class ScratchFolder {
 
  private:
   std::string root_;
+  std::optional<Guardian> guardian_;
 };
 
 // Six nodes in three AZs with volume main open, brought up through the launcher library.

@@ -213,14 +213,14 @@ TEST(SlackTest, AnAmnesiacNodeCountsForNothing) {
 
 TEST(PlanTest, LosingAnAzIsAllowedAndTheNextNodeIsRefused) {
   Plan plan{.action = Action::kKill, .target = "az:a", .processes = {}, .costs = {}, .remarks = {}};
-  plan.costs = CostOfLosing(PictureWithDown({}), {"n1", "n2"});
-  EXPECT_FALSE(plan.BreaksAPromise());
+  plan.costs.volumes = CostOfLosing(PictureWithDown({}), {"n1", "n2"});
+  EXPECT_FALSE(plan.costs.BreakAPromise());
   EXPECT_TRUE(CheckAllowed(plan, false).ok());
 
   plan.target = "n3";
-  plan.costs = CostOfLosing(PictureWithDown({"n1", "n2"}), {"n3"});
-  EXPECT_TRUE(plan.costs[0].BreaksWrite());
-  EXPECT_FALSE(plan.costs[0].BreaksRead());
+  plan.costs.volumes = CostOfLosing(PictureWithDown({"n1", "n2"}), {"n3"});
+  EXPECT_TRUE(plan.costs.volumes[0].BreaksWrite());
+  EXPECT_FALSE(plan.costs.volumes[0].BreaksRead());
   const absl::Status refused = CheckAllowed(plan, false);
   EXPECT_EQ(ExitCodeOf(refused), ExitCode::kRefused);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--force"));
@@ -229,8 +229,8 @@ TEST(PlanTest, LosingAnAzIsAllowedAndTheNextNodeIsRefused) {
 
 TEST(PlanTest, WhatIsBrokenAlreadyIsNotBrokenAgain) {
   Plan plan{.action = Action::kKill, .target = "n6", .processes = {}, .costs = {}, .remarks = {}};
-  plan.costs = CostOfLosing(PictureWithDown({"n1", "n2", "n3", "n4", "n5"}), {"n6"});
-  EXPECT_FALSE(plan.BreaksAPromise());
+  plan.costs.volumes = CostOfLosing(PictureWithDown({"n1", "n2", "n3", "n4", "n5"}), {"n6"});
+  EXPECT_FALSE(plan.costs.BreakAPromise());
 }
 
 }  // namespace
