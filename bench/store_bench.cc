@@ -20,6 +20,7 @@
 
 #include "quorum/base/check.h"
 #include "quorum/base/prng.h"
+#include "storage-node/io/plan_runner.h"
 #include "storage-node/io/rocksdb_segment_store.h"
 
 namespace hexad::storage_node {
@@ -166,6 +167,64 @@ void OrderedCoalescing(benchmark::State& state) {
   fs::remove_all(directory);
 }
 
+// The hot log of one round: 100-byte deltas, page by page over all of `last`, in boxcars of 64 KiB.
+std::vector<quorum::Boxcar> LogOfARound(Prng& prng, Lsn& lsn, std::vector<Lsn>& last) {
+  constexpr size_t kRoundBytes = 32 << 20;
+  std::vector<quorum::Boxcar> boxcars;
+  quorum::BoxcarBuilder builder(kTimeline, kPg, EpochId{1, 1});
+  uint32_t slot = 0;
+  for (size_t bytes = 0; bytes < kRoundBytes;) {
+    for (uint32_t page = 0; page < last.size(); ++page) {
+      std::string payload;
+      quorum::AppendDeltaRange(slot % 40 * 100, RandomBytes(prng, 100), payload);
+      quorum::RecordView record;
+      record.lsn = lsn.Next();
+      record.volume_prev = record.pg_prev = lsn;
+      record.page_prev = last[page];
+      record.page = PageNo(page);
+      record.epoch_number = 1;
+      record.kind = quorum::RecordKind::kDelta;
+      record.payload = payload;
+      builder.Add(record);
+      lsn = last[page] = record.lsn;
+      if (builder.size() < 64 << 10) continue;
+      bytes += builder.size();
+      boxcars.push_back(builder.Seal(Lsn::None(), Lsn::None()));
+    }
+    ++slot;
+  }
+  if (!builder.empty()) boxcars.push_back(builder.Seal(Lsn::None(), Lsn::None()));
+  return boxcars;
+}
+
+// Rounds of coalescing as a node at full speed has them: 32 MiB of log over 4,096 pages, each of
+// which becomes a new image.
+void CoalesceRound(benchmark::State& state) {
+  const std::string directory = BenchDirectory("round");
+  auto store = OpenStore(directory);
+  Prng prng(1);
+  Lsn lsn;
+  std::vector<Lsn> last(4096);
+  {
+    Latencies latencies(state);
+    for (auto _ : state) {
+      state.PauseTiming();
+      CoalescePlan plan;
+      plan.boxcars = LogOfARound(prng, lsn, last);
+      plan.pg = kPg;
+      plan.timeline = kTimeline;
+      plan.page_size = kPageBytes;
+      plan.up_to = plan.floor = plan.boxcars.back().header.last_lsn;
+      plan.visible = {{kTimeline, Lsn::First(), plan.up_to}};
+      state.ResumeTiming();
+      latencies.Time([&] { INVARIANT(RunCoalesce(*store, plan)->damaged_pages == 0); });
+    }
+  }
+  state.counters["resident_mib"] = ResidentMebibytes();
+  store.reset();
+  fs::remove_all(directory);
+}
+
 // ---- reads --------------------------------------------------------------------------------------
 
 // 40,000 pages of one image and two runs each: 160 MiB, more than the cache holds.
@@ -212,6 +271,7 @@ BENCHMARK(RawAppendAndFdatasync)->Arg(1 << 10)->Arg(16 << 10)->Arg(64 << 10)->Us
 BENCHMARK(SyncedBoxcar)->Arg(1 << 10)->Arg(16 << 10)->Arg(64 << 10)->UseRealTime();
 BENCHMARK(OrderedBoxcar)->Arg(1 << 10)->Arg(16 << 10)->Arg(64 << 10)->UseRealTime();
 BENCHMARK(OrderedCoalescing)->UseRealTime();
+BENCHMARK(CoalesceRound)->Unit(benchmark::kMillisecond);
 BENCHMARK(ReadPageOfAClone)->UseRealTime();
 BENCHMARK(ReadPageThatIsNotThere)->UseRealTime();
 

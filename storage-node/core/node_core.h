@@ -179,8 +179,10 @@ struct NodeOptions {
   NodeId node;
   AzId az;
   Incarnation incarnation;
-  uint64_t seed = 1;                       // jitter of gossip
-  size_t coalesce_at_bytes = 32 << 20;     // hot log of one segment that starts a coalescing
+  uint64_t seed = 1;  // jitter of gossip
+  // Hot log of one segment that starts a coalescing. A page written often is written out once per
+  // round, so the larger the rounds, the less a byte of log costs.
+  size_t coalesce_at_bytes = 64 << 20;
   size_t hot_log_limit_bytes = 128 << 20;  // hot log in memory over all segments: above it
                                            // appends are refused (kOverloaded)
   Duration gossip_every = Duration::Millis(200);

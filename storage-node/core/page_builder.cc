@@ -1,7 +1,9 @@
 #include "storage-node/core/page_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <numeric>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 namespace hexad::storage_node {
 
 using quorum::DecodeRecord;
+using quorum::RecordCursor;
 using quorum::RecordView;
 
 namespace {
@@ -29,7 +32,7 @@ bool InRanges(const std::vector<LsnRange>& ranges, TimelineId timeline, Lsn lsn)
 class Builder {
  public:
   Builder(PageNo page, uint32_t page_size, bool truncated)
-      : page_(page), bytes_(page_size, '\0'), check_chain_(!truncated) {}
+      : page_(page), page_size_(page_size), check_chain_(!truncated) {}
 
   void StartFrom(const PageVersion& image) {
     bytes_.assign(image.bytes.view());
@@ -39,8 +42,10 @@ class Builder {
 
   absl::Status Apply(std::string_view encoded) {
     auto decoded = DecodeRecord(encoded);
-    if (!decoded.ok()) return decoded.status();
-    const RecordView& record = decoded->record;
+    return decoded.ok() ? Apply(decoded->record) : decoded.status();
+  }
+
+  absl::Status Apply(const RecordView& record) {
     if (record.lsn <= at_) return absl::OkStatus();  // in an image or a run already
     if (check_chain_ && record.page_prev != at_) {
       return absl::DataLossError(absl::StrCat("page ", page_.value(), ": record ",
@@ -48,10 +53,8 @@ class Builder {
                                               record.page_prev.value(), ", but ", at_.value(),
                                               " is the last one here: a hole in its history"));
     }
-    if (auto status = quorum::CheckPayload(record, static_cast<uint32_t>(bytes_.size()));
-        !status.ok()) {
-      return status;
-    }
+    if (auto status = quorum::CheckPayload(record, page_size_); !status.ok()) return status;
+    StartFromZeros();
     quorum::ApplyRecord(record, bytes_);
     at_ = record.lsn;
     check_chain_ = true;
@@ -59,11 +62,19 @@ class Builder {
   }
 
   Lsn at() const { return at_; }
-  std::string Take() { return std::move(bytes_); }
+  std::string Take() {
+    StartFromZeros();
+    return std::move(bytes_);
+  }
 
  private:
+  void StartFromZeros() {
+    if (bytes_.empty()) bytes_.assign(page_size_, '\0');
+  }
+
   PageNo page_;
-  std::string bytes_;
+  uint32_t page_size_;
+  std::string bytes_;  // empty: nothing applied yet, so zeros
   Lsn at_;
   bool check_chain_;
 };
@@ -123,7 +134,7 @@ Lsn LastTruncate(const CoalescePlan& plan, PageNo page, Lsn up_to) {
   return last;
 }
 
-using RecordIter = std::vector<HotRecord>::const_iterator;
+using RecordIter = std::span<const PageRecord>::iterator;
 
 // Records as runs; a new one starts after each truncate of the page, so that a read above a
 // truncate finds whole runs or none.
@@ -139,7 +150,7 @@ void PutRuns(const CoalescePlan& plan, PageNo page, RecordIter from, RecordIter 
       run = &std::get<PutVersion>(out.ops.back());
       truncated = cut;
     }
-    run->bytes.append(record->bytes.view());
+    run->bytes.append(record->bytes);
   }
 }
 
@@ -177,7 +188,7 @@ Fold PlanFold(const CoalescePlan& plan, const PageWork& work,
     if (*last > plan.floor) merge_to = std::min(merge_to, version.lsn.Prev());
     fold.mergeable_bytes += version.bytes.size();
   }
-  const auto above = [](Lsn lsn) { return [lsn](const HotRecord& r) { return r.lsn > lsn; }; };
+  const auto above = [](Lsn lsn) { return [lsn](const PageRecord& r) { return r.lsn > lsn; }; };
   const auto end = work.records.end();
   fold.begin = std::find_if(work.records.begin(), end, above(covered));
   fold.split = std::find_if(fold.begin, end, above(merge_to));
@@ -187,12 +198,43 @@ Fold PlanFold(const CoalescePlan& plan, const PageWork& work,
   return fold;
 }
 
+// A page's records lie all over the hot log, most of it long out of the processor's caches: asked
+// for all at once they come side by side, not one after the other.
+void Prefetch(RecordIter begin, RecordIter end) {
+  constexpr size_t kCacheLine = 64;
+  constexpr size_t kMaxBytes = 1024;  // beyond that the processor sees by itself where it goes
+  for (auto record = begin; record != end; ++record) {
+    const size_t bytes = std::min(record->bytes.size(), kMaxBytes);
+    for (size_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(record->bytes.data() + at);
+  }
+}
+
 absl::Status BuildImage(const CoalescePlan& plan, const Fold& fold, Builder& builder) {
+  Prefetch(fold.begin, fold.split);
   auto status = ApplyVersions(fold.base, plan.visible, plan.page_size, builder);
   for (auto record = fold.begin; status.ok() && record != fold.split; ++record) {
-    status = builder.Apply(record->bytes.view());
+    RecordView view;
+    INVARIANT(RecordCursor(record->bytes).Next(view));  // of a verified boxcar
+    status = builder.Apply(view);
   }
   return status;
+}
+
+// Sorts by the upper 32 bits, and leaves equal ones in their order: digit by digit from the lowest,
+// which for a round's hundreds of thousands of records takes a tenth of the time of comparing them.
+void SortByPage(std::vector<uint64_t>& keys) {
+  constexpr int kDigitBits = 11;
+  constexpr uint64_t kDigit = (1 << kDigitBits) - 1;
+  uint64_t used = 0;
+  for (const uint64_t key : keys) used |= key;
+  std::vector<uint64_t> sorted(keys.size());
+  for (int shift = 32; shift < 64 && used >> shift != 0; shift += kDigitBits) {
+    std::array<uint32_t, kDigit + 2> starts{};
+    for (const uint64_t key : keys) ++starts[(key >> shift & kDigit) + 1];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    for (const uint64_t key : keys) sorted[starts[key >> shift & kDigit]++] = key;
+    keys.swap(sorted);
+  }
 }
 
 }  // namespace
@@ -213,35 +255,38 @@ absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
   return read;
 }
 
-std::vector<PageWork> GroupByPage(const CoalescePlan& plan) {
-  struct Item {
-    PageNo page;
-    HotRecord record;
-  };
-  std::vector<Item> items;
+PlanWork GroupByPage(const CoalescePlan& plan) {
+  size_t count = 0;
+  for (const quorum::Boxcar& boxcar : plan.boxcars) count += boxcar.header.record_count;
+  std::vector<PageRecord> by_lsn;
+  by_lsn.reserve(count);
+  std::vector<uint64_t> by_page;  // page number, then place in by_lsn
+  by_page.reserve(count);
   for (const quorum::Boxcar& boxcar : plan.boxcars) {
-    quorum::RecordCursor cursor(boxcar);
-    const size_t base = boxcar.size() - boxcar.records().size();
+    RecordCursor cursor(boxcar);
     for (RecordView record; cursor.Next(record);) {
       if (record.kind == quorum::RecordKind::kNop || record.kind == quorum::RecordKind::kTruncate) {
         continue;
       }
       if (!InRanges(plan.visible, plan.timeline, record.lsn)) continue;
+      INVARIANT(by_lsn.size() <= UINT32_MAX);
+      INVARIANT(by_lsn.empty() || by_lsn.back().lsn < record.lsn);
+      by_page.push_back(uint64_t{record.page.value()} << 32 | by_lsn.size());
       const size_t size = quorum::kRecordHeaderBytes + record.payload.size();
-      items.push_back(
-          {record.page,
-           {plan.timeline, record.lsn, boxcar.bytes.Part(base + cursor.offset(), size)}});
+      by_lsn.push_back({record.lsn, boxcar.records().substr(cursor.offset(), size)});
     }
   }
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return std::tie(a.page, a.record.lsn) < std::tie(b.page, b.record.lsn);
-  });
-  std::vector<PageWork> works;
-  for (Item& item : items) {
-    if (works.empty() || works.back().page != item.page) works.push_back({item.page, {}});
-    works.back().records.push_back(std::move(item.record));
+  SortByPage(by_page);
+  PlanWork work;
+  work.records.reserve(by_page.size());
+  for (const uint64_t key : by_page) work.records.push_back(by_lsn[key & UINT32_MAX]);
+  for (size_t from = 0, end = 0; from < by_page.size(); from = end) {
+    const uint64_t page = by_page[from] >> 32;
+    while (end < by_page.size() && by_page[end] >> 32 == page) ++end;
+    work.works.push_back(
+        {PageNo(static_cast<uint32_t>(page)), std::span(work.records).subspan(from, end - from)});
   }
-  return works;
+  return work;
 }
 
 absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,

@@ -20,7 +20,8 @@ absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
 
 // The plan's visible records, per page, by page number. Truncates are no page's work: a page that
 // only was truncated does not appear.
-std::vector<PageWork> GroupByPage(const CoalescePlan& plan);
+// REQUIRES: the plan outlives what comes back.
+PlanWork GroupByPage(const CoalescePlan& plan);
 
 // The versions to write for one page, and what they supersede, appended to `out`. Records at or
 // below plan.floor are merged into an image once their bytes exceed a quarter of the page; the rest

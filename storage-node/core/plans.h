@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "quorum/messages.h"
@@ -68,9 +70,27 @@ struct CoalescePlan {
   StoreBatch finish;  // written last: the mark that says "coalesced up to"
 };
 
+// A record of a coalescing's boxcars, encoded. A view: it lives as long as the plan.
+struct PageRecord {
+  Lsn lsn;
+  std::string_view bytes;
+};
+
 struct PageWork {
   PageNo page;
-  std::vector<HotRecord> records;  // visible, oldest first
+  std::span<const PageRecord> records;  // visible, oldest first
+};
+
+// The work of a plan, by page number. Movable, not copyable: works point into records.
+struct PlanWork {
+  std::vector<PageRecord> records;
+  std::vector<PageWork> works;
+
+  PlanWork() = default;
+  PlanWork(PlanWork&&) = default;
+  PlanWork& operator=(PlanWork&&) = default;
+  auto begin() const { return works.begin(); }
+  auto end() const { return works.end(); }
 };
 
 }  // namespace hexad::storage_node

@@ -135,9 +135,17 @@ absl::StatusOr<Lsn> MemorySegmentStore::FloorBoxcar(PgId pg, TimelineId timeline
   return place.pg == pg && place.timeline == timeline ? place.first_lsn : Lsn::None();
 }
 
-absl::StatusOr<std::vector<PageVersion>> MemorySegmentStore::ReadVersions(
-    PgId pg, PageNo page, const std::vector<LsnRange>& visible) const {
+std::vector<SegmentStore::Versions> MemorySegmentStore::ReadVersions(
+    PgId pg, std::span<const PageNo> pages, const std::vector<LsnRange>& visible) const {
   absl::MutexLock lock(&mutex_);
+  std::vector<Versions> read;
+  read.reserve(pages.size());
+  for (const PageNo page : pages) read.push_back(VersionsOf(pg, page, visible));
+  return read;
+}
+
+SegmentStore::Versions MemorySegmentStore::VersionsOf(PgId pg, PageNo page,
+                                                      const std::vector<LsnRange>& visible) const {
   std::vector<PageVersion> newest_first;
   bool at_image = false;
   for (auto range = visible.begin(); range != visible.end() && !at_image; ++range) {

@@ -54,8 +54,9 @@ class MemorySegmentStore : public SegmentStore {
   absl::Status ScanLog(PgId pg, TimelineId timeline, Lsn from,
                        const BoxcarVisitor& visit) const override;
   absl::StatusOr<Lsn> FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const override;
-  absl::StatusOr<std::vector<PageVersion>> ReadVersions(
-      PgId pg, PageNo page, const std::vector<LsnRange>& visible) const override;
+  using SegmentStore::ReadVersions;
+  std::vector<Versions> ReadVersions(PgId pg, std::span<const PageNo> pages,
+                                     const std::vector<LsnRange>& visible) const override;
   absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override;
   uint64_t ApproximateBytes() const override;
 
@@ -121,6 +122,8 @@ class MemorySegmentStore : public SegmentStore {
   };
   using Ops = std::vector<StoreOp>;
 
+  Versions VersionsOf(PgId pg, PageNo page, const std::vector<LsnRange>& visible) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreOps(Ops ops, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Applies the change to the entry in both states; false if neither has it.
   template <class Map, class Change>

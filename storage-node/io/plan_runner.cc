@@ -1,6 +1,8 @@
 #include "storage-node/io/plan_runner.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "storage-node/core/page_builder.h"
@@ -74,6 +76,9 @@ class LogRunner {
   size_t bytes_ = 0;
 };
 
+// A coalescing reads so many pages with one look at the store. Bounds the memory for it.
+constexpr ptrdiff_t kPagesAtOnce = 64;
+
 uint64_t BytesOf(const StoreBatch& batch, size_t from) {
   uint64_t bytes = 0;
   for (size_t i = from; i < batch.ops.size(); ++i) {
@@ -105,17 +110,23 @@ absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan&
     batch.ops.clear();
     return status;
   };
-  for (const PageWork& work : GroupByPage(plan)) {
-    const auto versions = store.ReadVersions(plan.pg, work.page, plan.visible);
-    if (!versions.ok() && !absl::IsDataLoss(versions.status())) return versions.status();
-    const size_t from = batch.ops.size();
-    if (auto status = CoalescePage(plan, work, versions, batch); !status.ok()) {
-      ++run.damaged_pages;
-      run.damage = std::move(status);
+  const PlanWork all = GroupByPage(plan);
+  for (auto work = all.begin(); work != all.end();) {
+    const auto end = work + std::min(all.end() - work, kPagesAtOnce);
+    std::vector<PageNo> pages;
+    std::transform(work, end, std::back_inserter(pages), [](const PageWork& w) { return w.page; });
+    const auto versions = store.ReadVersions(plan.pg, pages, plan.visible);
+    for (auto read = versions.begin(); work != end; ++work, ++read) {
+      if (!read->ok() && !absl::IsDataLoss(read->status())) return read->status();
+      const size_t from = batch.ops.size();
+      if (auto status = CoalescePage(plan, *work, *read, batch); !status.ok()) {
+        ++run.damaged_pages;
+        run.damage = std::move(status);
+      }
+      gathered += BytesOf(batch, from);
+      if (gathered < write_bytes) continue;
+      if (auto status = write(); !status.ok()) return status;
     }
-    gathered += BytesOf(batch, from);
-    if (gathered < write_bytes) continue;
-    if (auto status = write(); !status.ok()) return status;
   }
   batch.ops.insert(batch.ops.end(), plan.finish.ops.begin(), plan.finish.ops.end());
   if (auto status = write(); !status.ok()) return status;

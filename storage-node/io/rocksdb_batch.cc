@@ -36,7 +36,10 @@ void RocksDbBatch::On(const DropLog& drop) {
 
 void RocksDbBatch::On(const PutVersion& put) {
   const std::string key = VersionKey(put.pg, put.page, put.timeline, put.lsn);
-  Expect(batch_.Put(families_[kPagesFamily], key, SealVersion(key, put.kind, put.bytes)));
+  const std::string head = VersionHead(key, put.kind, put.bytes);
+  const rocksdb::Slice keys[] = {key};
+  const rocksdb::Slice values[] = {head, put.bytes};  // an image is copied once, into the batch
+  Expect(batch_.Put(families_[kPagesFamily], {keys, 1}, {values, 2}));
 }
 
 void RocksDbBatch::On(const DropVersion& drop) {

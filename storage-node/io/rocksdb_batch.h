@@ -21,9 +21,10 @@ using DroppedLogs = std::map<std::pair<PgId, TimelineId>, Lsn>;
 // once the batch is stored, so take them over then.
 class RocksDbBatch {
  public:
-  // `database` and `dropped` must outlive this, and not change meanwhile.
-  RocksDbBatch(const RocksDbDatabase& database, const DroppedLogs& dropped)
-      : families_(database.families()), dropped_(dropped) {}
+  // `database` and `dropped` must outlive this, and not change meanwhile. `bytes`: about how much
+  // will be added, so that it is not moved again and again while it grows.
+  RocksDbBatch(const RocksDbDatabase& database, const DroppedLogs& dropped, size_t bytes)
+      : families_(database.families()), dropped_(dropped), batch_(bytes) {}
 
   void Add(const StoreOp& op);
 

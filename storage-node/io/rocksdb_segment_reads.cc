@@ -45,6 +45,39 @@ std::unique_ptr<rocksdb::Iterator> SeekBehindDamage(const SeekTo& seek, Lsn lsn)
   return seek(whole);
 }
 
+struct PagePlace {
+  PgId pg;
+  PageNo page;
+};
+
+SegmentStore::Versions VersionsOf(const PagePlace& place, const std::vector<LsnRange>& visible,
+                                  rocksdb::Iterator& it) {
+  std::vector<PageVersion> newest_first;
+  const auto damaged = [&](TimelineId timeline, const char* why) {
+    return absl::StrCat("page ", place.page.value(), " of PG ", place.pg.value(), ", timeline ",
+                        timeline.value(), why);
+  };
+  bool at_image = false;
+  for (auto range = visible.begin(); range != visible.end() && !at_image; ++range) {
+    const std::string last = VersionKey(place.pg, place.page, range->timeline, range->first);
+    it.Seek(VersionKey(place.pg, place.page, range->timeline, range->last));
+    for (; it.Valid() && it.key().compare(last) <= 0; it.Next()) {
+      const std::string_view key = View(it.key());
+      const auto version = OpenVersion(key, View(it.value()));
+      if (key.size() != kVersionKeyBytes || !version) {
+        return absl::DataLossError(damaged(range->timeline, ": a version fails its checksum"));
+      }
+      newest_first.push_back(PageVersion{range->timeline, LsnOfVersionKey(key), version->kind,
+                                         BytesRef::Own(std::string(version->bytes))});
+      at_image = version->kind == VersionKind::kImage;
+      if (at_image) break;  // before Next(), which would read one more block
+    }
+    if (!it.status().ok()) return ReadError(it.status(), damaged(range->timeline, ""));
+  }
+  std::reverse(newest_first.begin(), newest_first.end());
+  return newest_first;
+}
+
 }  // namespace
 
 absl::Status RocksDbSegmentStore::ScanLog(PgId pg, TimelineId timeline, Lsn from,
@@ -101,38 +134,27 @@ absl::StatusOr<Lsn> RocksDbSegmentStore::FloorBoxcar(PgId pg, TimelineId timelin
   return LsnOfLogKey(key);
 }
 
-absl::StatusOr<std::vector<PageVersion>> RocksDbSegmentStore::ReadVersions(
-    PgId pg, PageNo page, const std::vector<LsnRange>& visible) const {
+std::vector<SegmentStore::Versions> RocksDbSegmentStore::ReadVersions(
+    PgId pg, std::span<const PageNo> pages, const std::vector<LsnRange>& visible) const {
+  std::vector<Versions> read;
+  read.reserve(pages.size());
   absl::ReaderMutexLock use(&database_mutex_);
-  if (database_ == nullptr) return Closed();
+  if (database_ == nullptr) {
+    read.assign(pages.size(), Closed());
+    return read;
+  }
   rocksdb::ReadOptions options;
   options.prefix_same_as_start = true;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      database_->db().NewIterator(options, database_->family(kPagesFamily)));
-  std::vector<PageVersion> newest_first;
-  const auto damaged = [&](TimelineId timeline, const char* why) {
-    return absl::StrCat("page ", page.value(), " of PG ", pg.value(), ", timeline ",
-                        timeline.value(), why);
-  };
-  bool at_image = false;
-  for (auto range = visible.begin(); range != visible.end() && !at_image; ++range) {
-    const std::string last = VersionKey(pg, page, range->timeline, range->first);
-    it->Seek(VersionKey(pg, page, range->timeline, range->last));
-    for (; it->Valid() && it->key().compare(last) <= 0; it->Next()) {
-      const std::string_view key = View(it->key());
-      const auto version = OpenVersion(key, View(it->value()));
-      if (key.size() != kVersionKeyBytes || !version) {
-        return absl::DataLossError(damaged(range->timeline, ": a version fails its checksum"));
-      }
-      newest_first.push_back(PageVersion{range->timeline, LsnOfVersionKey(key), version->kind,
-                                         BytesRef::Own(std::string(version->bytes))});
-      at_image = version->kind == VersionKind::kImage;
-      if (at_image) break;  // before Next(), which would read one more block
+  options.fill_cache = pages.size() == 1;
+  std::unique_ptr<rocksdb::Iterator> it;
+  for (const PageNo page : pages) {
+    if (it == nullptr) {
+      it.reset(database_->db().NewIterator(options, database_->family(kPagesFamily)));
     }
-    if (!it->status().ok()) return ReadError(it->status(), damaged(range->timeline, ""));
+    read.push_back(VersionsOf({pg, page}, visible, *it));
+    if (!it->status().ok()) it.reset();  // as in SeekTo above
   }
-  std::reverse(newest_first.begin(), newest_first.end());
-  return newest_first;
+  return read;
 }
 
 absl::Status RocksDbSegmentStore::ScanMeta(std::string_view prefix,

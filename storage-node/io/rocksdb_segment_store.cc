@@ -41,6 +41,20 @@ bool Grows(const std::vector<const StoreBatch*>& batches) {
   return Holds<PutBoxcar>(batches) || Holds<PutVersion>(batches);
 }
 
+// Not less than the batches take up as one write batch.
+size_t EncodedBytes(const std::vector<const StoreBatch*>& batches) {
+  constexpr size_t kAroundEach = 64;  // key, lengths, checksum
+  size_t bytes = kAroundEach;
+  for (const StoreBatch* batch : batches) {
+    for (const StoreOp& op : batch->ops) {
+      bytes += kAroundEach;
+      if (const auto* put = std::get_if<PutBoxcar>(&op)) bytes += put->bytes.size();
+      if (const auto* put = std::get_if<PutVersion>(&op)) bytes += put->bytes.size();
+    }
+  }
+  return bytes;
+}
+
 // The largest number if it cannot be told.
 uint64_t FreeBytes(const StoreOptions& options, const std::string& directory) {
   uint64_t bytes = std::numeric_limits<uint64_t>::max();
@@ -82,7 +96,7 @@ absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& ba
   if (auto status = CheckSpace(batches); !status.ok()) return status;
   absl::ReaderMutexLock use(&database_mutex_);
   INVARIANT(database_ != nullptr);
-  RocksDbBatch translated(*database_, dropped_logs_);
+  RocksDbBatch translated(*database_, dropped_logs_, EncodedBytes(batches));
   for (const StoreBatch* batch : batches) {
     for (const StoreOp& op : batch->ops) translated.Add(op);
   }

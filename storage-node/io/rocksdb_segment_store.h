@@ -59,8 +59,9 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status ScanLog(PgId pg, TimelineId timeline, Lsn from,
                        const BoxcarVisitor& visit) const override;
   absl::StatusOr<Lsn> FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const override;
-  absl::StatusOr<std::vector<PageVersion>> ReadVersions(
-      PgId pg, PageNo page, const std::vector<LsnRange>& visible) const override;
+  using SegmentStore::ReadVersions;
+  std::vector<Versions> ReadVersions(PgId pg, std::span<const PageNo> pages,
+                                     const std::vector<LsnRange>& visible) const override;
   absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override;
   uint64_t ApproximateBytes() const override;
 

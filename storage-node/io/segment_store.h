@@ -9,8 +9,10 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,8 +41,14 @@ class SegmentStore {
 
   // What a page is made of, newest history first in `visible`: versions whose (timeline, lsn) lie
   // in a range, oldest first, starting at the newest image if there is one.
-  virtual absl::StatusOr<std::vector<PageVersion>> ReadVersions(
-      PgId pg, PageNo page, const std::vector<LsnRange>& visible) const = 0;
+  using Versions = absl::StatusOr<std::vector<PageVersion>>;
+  Versions ReadVersions(PgId pg, PageNo page, const std::vector<LsnRange>& visible) const {
+    return std::move(ReadVersions(pg, std::span(&page, 1), visible).front());
+  }
+  // The same for each of some pages, which costs less in rising order than one by one. They are not
+  // kept in a cache if there are several: whoever reads so many is about to replace them.
+  virtual std::vector<Versions> ReadVersions(PgId pg, std::span<const PageNo> pages,
+                                             const std::vector<LsnRange>& visible) const = 0;
 
   // Meta entries whose key starts with `prefix`, by key.
   using MetaVisitor = std::function<void(std::string_view key, std::string_view value)>;

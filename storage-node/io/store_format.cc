@@ -20,14 +20,6 @@ uint64_t LoadBe64(std::string_view bytes) {
   return __builtin_bswap64(LoadLe<uint64_t>(bytes.data()));
 }
 
-std::string Seal(std::string_view key, std::string_view head, std::string_view bytes) {
-  std::string value(kChecksumBytes, '\0');
-  value.reserve(kChecksumBytes + head.size() + bytes.size());
-  value.append(head).append(bytes);
-  StoreLe(value.data(), ChecksumAt(key, std::string_view(value).substr(kChecksumBytes)));
-  return value;
-}
-
 std::optional<std::string_view> Unseal(std::string_view key, std::string_view value) {
   if (value.size() < kChecksumBytes) return std::nullopt;
   const std::string_view body = value.substr(kChecksumBytes);
@@ -78,12 +70,23 @@ std::string PrefixEnd(std::string_view prefix) {
   return end;
 }
 
-std::string SealVersion(std::string_view key, VersionKind kind, std::string_view bytes) {
-  const char head = static_cast<char>(kind);
-  return Seal(key, std::string_view(&head, 1), bytes);
+std::string VersionHead(std::string_view key, VersionKind kind, std::string_view bytes) {
+  const char named = static_cast<char>(kind);
+  std::string head;
+  AppendLe(head, ChecksumAt(key, {&named, 1}, bytes));
+  head.push_back(named);
+  return head;
 }
 
-std::string SealMeta(std::string_view key, std::string_view bytes) { return Seal(key, {}, bytes); }
+std::string SealVersion(std::string_view key, VersionKind kind, std::string_view bytes) {
+  return VersionHead(key, kind, bytes).append(bytes);
+}
+
+std::string SealMeta(std::string_view key, std::string_view bytes) {
+  std::string value;
+  AppendLe(value, ChecksumAt(key, bytes));
+  return value.append(bytes);
+}
 
 std::optional<OpenedVersion> OpenVersion(std::string_view key, std::string_view value) {
   const auto body = Unseal(key, value);

@@ -37,6 +37,8 @@ std::string PgPrefix(PgId pg);
 // The first key after all keys that start with `prefix`; empty if there is none (all bytes 0xff).
 std::string PrefixEnd(std::string_view prefix);
 
+// What comes before a version's bytes in its value: checksum and kind.
+std::string VersionHead(std::string_view key, VersionKind kind, std::string_view bytes);
 std::string SealVersion(std::string_view key, VersionKind kind, std::string_view bytes);
 std::string SealMeta(std::string_view key, std::string_view bytes);
 

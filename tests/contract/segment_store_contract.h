@@ -73,7 +73,9 @@ class SegmentStoreContract : public testing::TestWithParam<MakeFixture> {
 
   // "image 1/3, run 1/5": what a read of the page returns; every value is checked to be its own.
   std::string Versions(const std::vector<LsnRange>& visible, PageNo page = kPage) {
-    const auto versions = store().ReadVersions(kPg, page, visible);
+    return AsText(store().ReadVersions(kPg, page, visible));
+  }
+  static std::string AsText(const SegmentStore::Versions& versions) {
     EXPECT_EQ(versions.status(), absl::OkStatus());
     std::string text;
     for (const PageVersion& v : *versions) {
@@ -213,6 +215,24 @@ TEST_P(SegmentStoreContract, PagesAndTheirVersionsAreNotMixedUp) {
   EXPECT_EQ(Versions(AllOf(kMain), kNext), "image 1/2");
   EXPECT_EQ(Versions(AllOf(kClone), kNext), "");
   EXPECT_EQ(Versions(AllOf(kMain), PageNo(0xffffffff)), "");
+}
+
+TEST_P(SegmentStoreContract, SeveralPagesAtOnceAreReadLikeEachAlone) {
+  constexpr PageNo kThird{5};
+  Write({Image(Lsn(1)), Image(Lsn(2), kMain, kNext), Run(Lsn(3), kMain, kNext), Run(Lsn(4))});
+  ASSERT_EQ(fixture().Settle(), absl::OkStatus());
+  Write({Image(Lsn(5), kMain, kThird), Image(Lsn(6), kClone, kNext), Run(Lsn(7), kMain, kNext)});
+  const PageNo pages[] = {PageNo(0), kPage, kNext, kThird, PageNo(0xffffffff), kPage};
+  const std::vector<LsnRange> path = {{kClone, Lsn(6), Lsn::Max()}, {kMain, Lsn::First(), Lsn(5)}};
+  for (const auto& visible : {AllOf(kMain), AllOf(kClone), path}) {
+    const auto read = store().ReadVersions(kPg, pages, visible);
+    ASSERT_EQ(read.size(), std::size(pages));
+    for (size_t i = 0; i < read.size(); ++i) {
+      EXPECT_EQ(AsText(read[i]), Versions(visible, pages[i])) << pages[i].value();
+    }
+  }
+  EXPECT_EQ(AsText(store().ReadVersions(kPg, pages, path)[3]), "image 1/5");
+  EXPECT_TRUE(store().ReadVersions(kPg, std::span<const PageNo>(), path).empty());
 }
 
 TEST_P(SegmentStoreContract, DropVersionTakesExactlyOne) {

@@ -36,9 +36,9 @@ class WriteCollector : public SegmentStore {
   absl::StatusOr<Lsn> FloorBoxcar(PgId pg, TimelineId timeline, Lsn lsn) const override {
     return store_.FloorBoxcar(pg, timeline, lsn);
   }
-  absl::StatusOr<std::vector<PageVersion>> ReadVersions(
-      PgId pg, PageNo page, const std::vector<LsnRange>& visible) const override {
-    return store_.ReadVersions(pg, page, visible);
+  std::vector<Versions> ReadVersions(PgId pg, std::span<const PageNo> pages,
+                                     const std::vector<LsnRange>& visible) const override {
+    return store_.ReadVersions(pg, pages, visible);
   }
   absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override {
     return store_.ScanMeta(prefix, visit);

@@ -57,6 +57,20 @@ Boxcar Example() {
   return builder.Seal(Lsn(900), Lsn(850));
 }
 
+TEST(Checksum, InTwoPartsIsThatOfTheWhole) {
+  std::string bytes;
+  for (size_t size = 1; size < 2000; size += 1 + size / 7) {
+    while (bytes.size() < size) bytes.push_back(static_cast<char>(bytes.size() * 31));
+    const std::string_view view = bytes;
+    for (const size_t cut : {size_t{0}, size_t{1}, size / 2, size}) {
+      EXPECT_EQ(ChecksumAt("place", view.substr(0, cut), view.substr(cut)),
+                ChecksumAt("place", view))
+          << size << " cut at " << cut;
+    }
+  }
+  EXPECT_NE(ChecksumAt("place", bytes, ""), ChecksumAt("elsewhere", bytes, ""));
+}
+
 // A damaged or lying boxcar whose checksum is right: what only the structural checks can refuse.
 std::string Resealed(std::string bytes) {
   StoreLe<uint64_t>(bytes.data(), Checksum(std::string_view(bytes).substr(8)));

@@ -172,6 +172,42 @@ TEST(PageBuilder, EveryReadPointFromTheFloorOnIsWhatTheTwinSays) {
   }));
 }
 
+TEST(PageBuilder, WorkIsGroupedByPageInTheOrderOfTheLog) {
+  EXPECT_TRUE(rc::check("any pages, small numbers and large", [] {
+    CoalescePlan plan;
+    plan.timeline = kTimeline;
+    std::map<PageNo, std::vector<Lsn>> twin;
+    Lsn lsn;
+    for (int boxcar = *rc::gen::inRange(0, 4); boxcar > 0; --boxcar) {
+      quorum::BoxcarBuilder builder(kTimeline, kPg, kEpoch);
+      for (int i = *rc::gen::inRange(1, 40); i > 0; --i) {
+        quorum::RecordView record;
+        record.volume_prev = record.pg_prev = lsn;
+        record.lsn = lsn = lsn.Next();
+        record.epoch_number = kEpoch.number;
+        record.page = PageNo(*rc::gen::oneOf(rc::gen::inRange<uint32_t>(0, 5),
+                                             rc::gen::inRange<uint32_t>(0, 0xffffffff)));
+        record.kind = *rc::gen::arbitrary<bool>() ? RecordKind::kDelta : RecordKind::kNop;
+        builder.Add(record);
+        if (record.kind == RecordKind::kDelta) twin[record.page].push_back(record.lsn);
+      }
+      plan.boxcars.push_back(builder.Seal(Lsn(), Lsn()));
+    }
+    plan.visible = {{kTimeline, Lsn::First(), Lsn::Max()}};
+    const PlanWork work = GroupByPage(plan);
+    std::map<PageNo, std::vector<Lsn>> grouped;
+    for (const PageWork& page : work) {
+      const bool rises = grouped.empty() || grouped.rbegin()->first < page.page;
+      RC_ASSERT(rises);
+      for (const PageRecord& record : page.records) {
+        RC_ASSERT(quorum::DecodeRecord(record.bytes)->record.lsn == record.lsn);
+        grouped[page.page].push_back(record.lsn);
+      }
+    }
+    RC_ASSERT(grouped == twin);
+  }));
+}
+
 // A record that claims to follow one that is not here: never a page, always an error.
 TEST(PageBuilder, AHoleInThePagesHistoryIsDataLoss) {
   quorum::RecordView record;
