@@ -42,6 +42,17 @@ std::string ReadLink(const std::string& path) {
   return std::string(absl::StripSuffix(absl::string_view(target, length), " (deleted)"));
 }
 
+// A killed process's first thread may be dead while others are not yet: until the last has gone,
+// its ports and files are still taken.
+bool OtherThreadsLive(pid_t pid) {
+  DIR* tasks = opendir(absl::StrCat("/proc/", pid, "/task").c_str());
+  if (tasks == nullptr) return false;
+  int threads = 0;
+  while (const dirent* entry = readdir(tasks)) threads += entry->d_name[0] != '.' ? 1 : 0;
+  closedir(tasks);
+  return threads > 1;
+}
+
 // File actions and attributes of posix_spawn, released on every path out.
 class SpawnPlan {
  public:
@@ -109,7 +120,9 @@ std::optional<RunningProcess> Inspect(pid_t pid) {
   constexpr size_t kStartTime = 19;  // field 22
   RunningProcess process;
   if (fields.size() <= kStartTime) return std::nullopt;
-  if (fields[kState] == "Z" || fields[kState] == "X") return std::nullopt;
+  if ((fields[kState] == "Z" || fields[kState] == "X") && !OtherThreadsLive(pid)) {
+    return std::nullopt;
+  }
   process.stopped = fields[kState] == "T";
   process.identity.pid = pid;
   if (!absl::SimpleAtoi(fields[kStartTime], &process.identity.start_ticks)) return std::nullopt;

@@ -1,0 +1,259 @@
+// Again and again, under a writer that is always there: kill -9 of anything (a node, two, a zone,
+// the writer, zone + 1, all at once), and power cuts of one node, of two, and of all six. After
+// every few of them every acknowledged MTR is there, none is partly applied, and six segments are
+// equal.
+//
+// A few by default. The long forms (docs/testing.md has the figures; HEXAD_SEED chooses the
+// victims):
+//   HEXAD_KILLS=1000 build/bin/cluster_cycles_test --gtest_filter=Cycles.Kill*
+//   HEXAD_POWER_CUTS=200 build/bin/cluster_cycles_test --gtest_filter=PowerCuts.*
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/launcher/faults.h"
+#include "quorum/base/prng.h"
+#include "tests/cluster/scratch_cluster.h"
+#include "tests/cluster/steady_load.h"
+
+namespace hexad::cluster_test {
+namespace {
+
+namespace fs = std::filesystem;
+using launcher::ProcessNames;
+
+constexpr int kKills = 20;
+constexpr int kPowerCuts = 10;
+constexpr int kProveEvery = 10;
+constexpr uint64_t kSomeMtrs = 200;
+constexpr double kResumesWithinSeconds = 40;
+
+int Asked(const char* variable, int by_default) {
+  const char* asked = std::getenv(variable);
+  return asked == nullptr ? by_default : std::atoi(asked);
+}
+
+uint64_t Seed() { return static_cast<uint64_t>(Asked("HEXAD_SEED", 1)); }
+
+ProcessNames NodesOf(const launcher::ClusterRecord& record, const std::string& az) {
+  ProcessNames names;
+  for (const auto& node : record.nodes) {
+    if (az.empty() || node.az == az) names.push_back(node.id);
+  }
+  return names;
+}
+
+// One node, two of different zones, a zone, a zone and another node, or all.
+ProcessNames Victims(const launcher::ClusterRecord& record, Prng& prng) {
+  const auto& nodes = record.nodes;
+  const size_t first = prng.Below(nodes.size());
+  const std::string& second = nodes[(first + 2 + prng.Below(3)) % nodes.size()].id;
+  switch (prng.Below(5)) {
+    case 0:
+      return {nodes[first].id};
+    case 1:
+      return {nodes[first].id, second};
+    case 2:
+      return NodesOf(record, nodes[first].az);
+    case 3: {
+      ProcessNames names = NodesOf(record, nodes[first].az);
+      if (std::ranges::find(names, second) == names.end()) names.push_back(second);
+      return names;
+    }
+    default:
+      return NodesOf(record, "");
+  }
+}
+
+class Cycles : public testing::Test {
+ protected:
+  std::string AckLog() const {
+    return cluster_->folder().root() + "/acks-" + std::to_string(proofs_);
+  }
+  void StartLoad() {
+    load_ = std::make_unique<SteadyLoad>(cluster_->launcher(),
+                                         SteadyLoad::Options{.ack_log = AckLog()});
+  }
+  void AwaitAcks() {
+    EXPECT_TRUE(load_->AwaitMore(kSomeMtrs, kResumesWithinSeconds))
+        << "writes do not go on; " << cluster_->Run({"status"}).out;
+  }
+  // Ends the load, proves what it was promised, and begins another with an ack log of its own.
+  void Prove(bool last) {
+    load_.reset();
+    const Outcome verify = cluster_->Run({"verify", "bench", "--ack-log", AckLog(), "--json"}, 120);
+    ASSERT_EQ(verify.exit_code, 0) << verify.Said();
+    const nlohmann::json found = verify.Json();
+    EXPECT_EQ(found.at("segments"), 6);
+    EXPECT_EQ(found.at("present"), found.at("acked"));
+    EXPECT_EQ(found.at("partial_mtrs"), 0);
+    acked_ += found.at("acked").get<uint64_t>();
+    fs::remove(AckLog());
+    ++proofs_;
+    if (!last) StartLoad();
+  }
+  void Report(const std::string& what, int cycles) const {
+    std::cout << cycles << " " << what << ", " << proofs_ << " proofs: " << acked_
+              << " acknowledged MTRs, all present, six segments equal each time\n";
+  }
+
+  std::unique_ptr<ScratchCluster> cluster_;
+  std::unique_ptr<SteadyLoad> load_;
+  int proofs_ = 0;
+  uint64_t acked_ = 0;
+};
+
+TEST_F(Cycles, KilledWithKill9NothingAcknowledgedIsMissing) {
+  const int kills = Asked("HEXAD_KILLS", kKills);
+  ASSERT_GT(kills, 0) << "HEXAD_KILLS";
+  cluster_ = std::make_unique<ScratchCluster>();
+  Prng prng(Seed());
+  StartLoad();
+  for (int cycle = 1; cycle <= kills; ++cycle) {
+    const ProcessNames victims = Victims(cluster_->launcher().record(), prng);
+    const bool writer_too = prng.Below(3) == 0;
+    SCOPED_TRACE(absl::StrCat("cycle ", cycle, ": ", absl::StrJoin(victims, " "),
+                              writer_too ? " and the writer" : ""));
+    AwaitAcks();
+    if (writer_too) load_->Signal(SIGKILL);
+    const absl::Status killed = cluster_->launcher().Kill(victims);
+    ASSERT_TRUE(killed.ok()) << killed;
+    const absl::Status started = cluster_->launcher().Start(victims);
+    ASSERT_TRUE(started.ok()) << started;
+    if (cycle % kProveEvery == 0 || cycle == kills) {
+      AwaitAcks();
+      ASSERT_NO_FATAL_FAILURE(Prove(cycle == kills));
+    }
+    if (HasFailure()) break;
+  }
+  Report("cycles of kill -9", kills);
+}
+
+// ---- power cuts ---------------------------------------------------------------------------------
+
+constexpr unsigned long kExt4Shutdown = 0x8004587d;
+constexpr uint32_t kWithoutFlush = 2;
+constexpr uintmax_t kDiskBytes = uintmax_t{512} << 20;
+
+bool Shell(const std::string& command) {
+  return std::system((command + " 2>/dev/null").c_str()) == 0;
+}
+
+// A node's disk: ext4 in a file, which a power cut shuts down, so that only what was fsynced stays.
+class Disk {
+ public:
+  // REQUIRES: the node is down. Its data moves there.
+  Disk(const std::string& folder, const std::string& image) : folder_(folder), image_(image) {
+    std::ofstream(image_).flush();
+    fs::resize_file(image_, kDiskBytes);
+    fs::rename(folder, folder + ".old");
+    fs::create_directory(folder);
+    made_ = Shell("mkfs.ext4 -q -m 0 " + image_) && TurnOn();
+    // Of the disk's root "lost+found" is none of the node's.
+    if (made_) {
+      fs::remove_all(folder + "/lost+found");
+      fs::copy(folder + ".old", folder, fs::copy_options::recursive);
+    }
+  }
+  ~Disk() { umount2(folder_.c_str(), MNT_DETACH); }
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  bool made() const { return made_; }
+  bool TurnOn() const { return Shell("mount -o loop " + image_ + " " + folder_); }
+  // Whoever still runs here gets errors.
+  bool CutPower() const {
+    const int fd = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool done = fd >= 0 && ioctl(fd, kExt4Shutdown, &kWithoutFlush) == 0;
+    close(fd);
+    return done;
+  }
+  bool TurnOff() const { return Shell("umount " + folder_); }
+
+ private:
+  std::string folder_;
+  std::string image_;
+  bool made_ = false;
+};
+
+const char* WhyNoDisks() {
+  if (geteuid() != 0) return "needs root";
+  if (unshare(CLONE_NEWNS) != 0 || mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return "needs a mount namespace of its own";
+  }
+  return Shell("command -v mkfs.ext4 >/dev/null && losetup -f >/dev/null")
+             ? nullptr
+             : "needs mkfs.ext4 and loop devices";
+}
+
+class PowerCuts : public Cycles {
+ protected:
+  void SetUp() override {
+    if (const char* why = WhyNoDisks(); why != nullptr) GTEST_SKIP() << why;
+    cluster_ = std::make_unique<ScratchCluster>();
+    ASSERT_EQ(cluster_->Run({"down"}).exit_code, 0);
+    for (const auto& node : cluster_->launcher().record().nodes) {
+      disks_[node.id] =
+          std::make_unique<Disk>(cluster_->launcher().dir().data_folder(node.id),
+                                 cluster_->folder().root() + "/" + node.id + ".image");
+      ASSERT_TRUE(disks_[node.id]->made());
+    }
+    const Outcome up = cluster_->Run({"up"});
+    ASSERT_EQ(up.exit_code, 0) << up.Said();
+  }
+  void TearDown() override {
+    if (cluster_ == nullptr) return;
+    load_.reset();
+    EXPECT_EQ(cluster_->Run({"down"}).exit_code, 0);
+    disks_.clear();
+  }
+  // The power of all of them goes at once; then they are started again on what is left.
+  void Cut(const ProcessNames& victims) {
+    for (const std::string& node : victims) ASSERT_TRUE(disks_[node]->CutPower());
+    for (const std::string& node : victims) {
+      // A node that met the error first has ended by itself already.
+      if (cluster_->launcher().StateOf(node) == launcher::ProcessState::kDown) continue;
+      cluster_->launcher().Kill({node}).IgnoreError();
+    }
+    for (const std::string& node : victims) {
+      ASSERT_TRUE(disks_[node]->TurnOff()) << node;
+      ASSERT_TRUE(disks_[node]->TurnOn()) << node;
+    }
+    const absl::Status started = cluster_->launcher().Start(victims);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+
+  std::map<std::string, std::unique_ptr<Disk>> disks_;
+};
+
+TEST_F(PowerCuts, TakeNothingThatWasAcknowledged) {
+  const int cuts = Asked("HEXAD_POWER_CUTS", kPowerCuts);
+  ASSERT_GT(cuts, 0) << "HEXAD_POWER_CUTS";
+  Prng prng(Seed());
+  StartLoad();
+  for (int cycle = 1; cycle <= cuts; ++cycle) {
+    const ProcessNames victims = Victims(cluster_->launcher().record(), prng);
+    SCOPED_TRACE(absl::StrCat("cut ", cycle, ": ", absl::StrJoin(victims, " ")));
+    AwaitAcks();
+    ASSERT_NO_FATAL_FAILURE(Cut(victims));
+    if (cycle % kProveEvery == 0 || cycle == cuts) {
+      AwaitAcks();
+      ASSERT_NO_FATAL_FAILURE(Prove(cycle == cuts));
+    }
+    if (HasFailure()) break;
+  }
+  Report("power cuts", cuts);
+}
+
+}  // namespace
+}  // namespace hexad::cluster_test
