@@ -56,7 +56,9 @@ std::string OwnerOf(int block) {
 // A claim dies with the cluster that it was made for.
 bool Claimed(int block, const std::string& by_other_than) {
   const std::string owner = OwnerOf(block);
-  return !owner.empty() && owner != by_other_than && fs::exists(owner + "/cluster.json");
+  if (owner.empty() || owner == by_other_than) return false;
+  // The lock is there before the cluster is: while its folder is being made.
+  return fs::exists(owner + "/cluster.json") || fs::exists(owner + "/lock");
 }
 
 bool WholeBlockFree(int block) {

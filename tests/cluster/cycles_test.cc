@@ -7,22 +7,20 @@
 // victims):
 //   HEXAD_KILLS=1000 build/bin/cluster_cycles_test --gtest_filter=Cycles.Kill*
 //   HEXAD_POWER_CUTS=200 build/bin/cluster_cycles_test --gtest_filter=PowerCuts.*
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <unistd.h>
+#include <signal.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/launcher/faults.h"
 #include "quorum/base/prng.h"
+#include "tests/cluster/loop_disk.h"
 #include "tests/cluster/scratch_cluster.h"
 #include "tests/cluster/steady_load.h"
 
@@ -141,73 +139,17 @@ TEST_F(Cycles, KilledWithKill9NothingAcknowledgedIsMissing) {
 
 // ---- power cuts ---------------------------------------------------------------------------------
 
-constexpr unsigned long kExt4Shutdown = 0x8004587d;
-constexpr uint32_t kWithoutFlush = 2;
-constexpr uintmax_t kDiskBytes = uintmax_t{512} << 20;
-
-bool Shell(const std::string& command) {
-  return std::system((command + " 2>/dev/null").c_str()) == 0;
-}
-
-// A node's disk: ext4 in a file, which a power cut shuts down, so that only what was fsynced stays.
-class Disk {
- public:
-  // REQUIRES: the node is down. Its data moves there.
-  Disk(const std::string& folder, const std::string& image) : folder_(folder), image_(image) {
-    std::ofstream(image_).flush();
-    fs::resize_file(image_, kDiskBytes);
-    fs::rename(folder, folder + ".old");
-    fs::create_directory(folder);
-    made_ = Shell("mkfs.ext4 -q -m 0 " + image_) && TurnOn();
-    // Of the disk's root "lost+found" is none of the node's.
-    if (made_) {
-      fs::remove_all(folder + "/lost+found");
-      fs::copy(folder + ".old", folder, fs::copy_options::recursive);
-    }
-  }
-  ~Disk() { umount2(folder_.c_str(), MNT_DETACH); }
-  Disk(const Disk&) = delete;
-  Disk& operator=(const Disk&) = delete;
-
-  bool made() const { return made_; }
-  bool TurnOn() const { return Shell("mount -o loop " + image_ + " " + folder_); }
-  // Whoever still runs here gets errors.
-  bool CutPower() const {
-    const int fd = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool done = fd >= 0 && ioctl(fd, kExt4Shutdown, &kWithoutFlush) == 0;
-    close(fd);
-    return done;
-  }
-  bool TurnOff() const { return Shell("umount " + folder_); }
-
- private:
-  std::string folder_;
-  std::string image_;
-  bool made_ = false;
-};
-
-const char* WhyNoDisks() {
-  if (geteuid() != 0) return "needs root";
-  if (unshare(CLONE_NEWNS) != 0 || mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) != 0) {
-    return "needs a mount namespace of its own";
-  }
-  return Shell("command -v mkfs.ext4 >/dev/null && losetup -f >/dev/null")
-             ? nullptr
-             : "needs mkfs.ext4 and loop devices";
-}
+constexpr uint64_t kDiskBytes = uint64_t{512} << 20;
 
 class PowerCuts : public Cycles {
  protected:
   void SetUp() override {
-    if (const char* why = WhyNoDisks(); why != nullptr) GTEST_SKIP() << why;
+    if (const char* why = LoopDisk::Missing(); why != nullptr) GTEST_SKIP() << why;
     cluster_ = std::make_unique<ScratchCluster>();
     ASSERT_EQ(cluster_->Run({"down"}).exit_code, 0);
-    for (const auto& node : cluster_->launcher().record().nodes) {
-      disks_[node.id] =
-          std::make_unique<Disk>(cluster_->launcher().dir().data_folder(node.id),
-                                 cluster_->folder().root() + "/" + node.id + ".image");
-      ASSERT_TRUE(disks_[node.id]->made());
-    }
+    auto disks = LoopDisks::Make(cluster_->launcher(), cluster_->folder().root(), kDiskBytes);
+    ASSERT_TRUE(disks.ok()) << disks.status();
+    disks_.emplace(*std::move(disks));
     const Outcome up = cluster_->Run({"up"});
     ASSERT_EQ(up.exit_code, 0) << up.Said();
   }
@@ -215,25 +157,17 @@ class PowerCuts : public Cycles {
     if (cluster_ == nullptr) return;
     load_.reset();
     EXPECT_EQ(cluster_->Run({"down"}).exit_code, 0);
-    disks_.clear();
+    disks_.reset();
   }
   // The power of all of them goes at once; then they are started again on what is left.
   void Cut(const ProcessNames& victims) {
-    for (const std::string& node : victims) ASSERT_TRUE(disks_[node]->CutPower());
-    for (const std::string& node : victims) {
-      // A node that met the error first has ended by itself already.
-      if (cluster_->launcher().StateOf(node) == launcher::ProcessState::kDown) continue;
-      cluster_->launcher().Kill({node}).IgnoreError();
-    }
-    for (const std::string& node : victims) {
-      ASSERT_TRUE(disks_[node]->TurnOff()) << node;
-      ASSERT_TRUE(disks_[node]->TurnOn()) << node;
-    }
+    const absl::Status cut = disks_->CutPower(cluster_->launcher(), victims);
+    ASSERT_TRUE(cut.ok()) << cut;
     const absl::Status started = cluster_->launcher().Start(victims);
     ASSERT_TRUE(started.ok()) << started;
   }
 
-  std::map<std::string, std::unique_ptr<Disk>> disks_;
+  std::optional<LoopDisks> disks_;
 };
 
 TEST_F(PowerCuts, TakeNothingThatWasAcknowledged) {
