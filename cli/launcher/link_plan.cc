@@ -11,6 +11,13 @@
 namespace hexad::launcher {
 namespace {
 
+absl::Status CheckRelayed(const Launcher& launcher) {
+  if (absl::Status takes = CheckTakesFaults(launcher.dir()); !takes.ok()) return takes;
+  if (launcher.StateOf(kRelay) != ProcessState::kDown) return absl::OkStatus();
+  return Failed(absl::StatusCode::kNotFound,
+                {"the cluster is down: there is no link to hurt", "", "hexad up"});
+}
+
 absl::StatusOr<ProcessNames> ResolveAll(const ClusterRecord& record, const std::string& by_comma) {
   ProcessNames all;
   for (const std::string& one : std::vector<std::string>(absl::StrSplit(by_comma, ','))) {
@@ -106,7 +113,7 @@ ProcessNames CutOffFrom(const ClusterRecord& record, const faults::LinkRules& ru
 }
 
 absl::StatusOr<LinkPlan> PlanCut(Launcher& launcher, const CutRequest& request) {
-  if (absl::Status takes = CheckTakesFaults(launcher.dir()); !takes.ok()) return takes;
+  if (absl::Status relayed = CheckRelayed(launcher); !relayed.ok()) return relayed;
   const ClusterRecord& record = launcher.record();
   const auto side_a = ResolveAll(record, request.a);
   if (!side_a.ok()) return side_a.status();
@@ -141,7 +148,7 @@ absl::StatusOr<LinkPlan> PlanCut(Launcher& launcher, const CutRequest& request) 
 }
 
 absl::StatusOr<LinkPlan> PlanSlow(Launcher& launcher, const SlowRequest& request) {
-  if (absl::Status takes = CheckTakesFaults(launcher.dir()); !takes.ok()) return takes;
+  if (absl::Status relayed = CheckRelayed(launcher); !relayed.ok()) return relayed;
   if (!request.disk_us && !request.net_us) {
     return WrongUsage({"slow what?", "", "hexad slow n3 --disk 50ms, or --net 20ms, or both"});
   }

@@ -236,5 +236,17 @@ TEST(ClusterWithoutFaults, RefusesToBeCutAndHasNoRelay) {
   EXPECT_FALSE(cluster.launcher().dir().Remembered(launcher::kRelay));
 }
 
+TEST(ClusterThatIsDown, HasNoLinkToHurtAndForgetsWhatItSuffered) {
+  ScratchCluster cluster(WithFaults());
+  ASSERT_EQ(cluster.Run({"cut", "n1", "n2"}).exit_code, 0);
+  ASSERT_EQ(cluster.Run({"slow", "n3", "--disk", "9ms"}).exit_code, 0);
+  ASSERT_EQ(cluster.Run({"down"}).exit_code, 0);
+  EXPECT_FALSE(cluster.launcher().dir().Remembered(launcher::kRelay));
+  EXPECT_TRUE(cluster.Look().faults.none());
+  const Outcome cut = cluster.Run({"cut", "n1", "n2"});
+  EXPECT_EQ(cut.exit_code, 1) << cut.Said();
+  EXPECT_THAT(cut.err, HasSubstr("hexad up"));
+}
+
 }  // namespace
 }  // namespace hexad::cluster_test

@@ -51,6 +51,9 @@ LoopDisk::LoopDisk(const std::string& folder, const std::string& image, uint64_t
   if (!made_) return;
   fs::remove_all(folder + "/lost+found");  // none of the node's
   fs::copy(old, folder, fs::copy_options::recursive);
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  made_ = fd >= 0 && syncfs(fd) == 0;
+  close(fd);
   fs::remove_all(old);
 }
 

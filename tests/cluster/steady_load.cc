@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{100};
 constexpr double kSampleEvery = 0.25;
+// A writer that could not go on would not at once, either.
+constexpr double kWaitsAfterAnEnd = 0.3;
 
 double MonotonicSeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -62,7 +64,7 @@ void SteadyLoad::Run() {
   cli::LoadTraceReader trace(TraceFile(launcher_));
   bool running = false;
   while (!over_) {
-    if (!running) {
+    if (!running && Now() >= again_s_) {
       const auto started = StartWriter();
       trace = cli::LoadTraceReader(TraceFile(launcher_));
       const std::lock_guard lock(mutex_);
@@ -77,6 +79,7 @@ void SteadyLoad::Run() {
     if (running && launcher::StateOf(writer_) == launcher::ProcessState::kDown) {
       running = false;
       if (!killed_by_us_) ends_.push_back({Now(), LastWords()});
+      again_s_ = Now() + (killed_by_us_ ? 0 : kWaitsAfterAnEnd);
     }
   }
 }

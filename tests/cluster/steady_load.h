@@ -67,6 +67,7 @@ class SteadyLoad {
   std::atomic<uint64_t> acked_{0};
   std::streamoff counted_ = 0;
   double looked_s_ = 0;
+  double again_s_ = 0;  // when the next writer may be started
   bool killed_by_us_ = false;
   std::mutex mutex_;
   launcher::ProcessIdentity writer_;

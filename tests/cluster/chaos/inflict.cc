@@ -1,6 +1,8 @@
 #include "tests/cluster/chaos/inflict.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -24,6 +26,11 @@ absl::Status MoveContents(const std::string& from, const std::string& to) {
   fs::create_directories(to, error);
   fs::copy(from, to, fs::copy_options::recursive, error);
   if (error) return absl::InternalError(absl::StrCat("cannot move ", from, ": ", error.message()));
+  // A disk that was elsewhere for a while has on it what was on it: no power cut takes that.
+  const int fd = open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && syncfs(fd) == 0;
+  close(fd);
+  if (!synced) return absl::InternalError(absl::StrCat("cannot sync ", to));
   for (const auto& entry : fs::directory_iterator(from)) fs::remove_all(entry.path(), error);
   return absl::OkStatus();
 }

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/format.h"
@@ -78,6 +80,20 @@ class ChaosRun {
 std::string Clock(double seconds) {
   const auto whole = static_cast<int>(seconds);
   return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
+}
+
+// The user's word for it, or how it begins; each once.
+std::set<std::string> Shortened(const std::vector<std::string>& ends) {
+  constexpr size_t kShown = 60;
+  std::set<std::string> shown;
+  for (const std::string& end : ends) {
+    std::string words = end.substr(0, kShown);
+    for (const char* word : {"READ_ONLY", "COMMIT_UNKNOWN", "FENCED", "RETRY"}) {
+      if (absl::StrContains(end, word)) words = word;
+    }
+    shown.insert(words);
+  }
+  return shown;
 }
 
 std::string AckLog(const launcher::Launcher& launcher) {
@@ -194,7 +210,7 @@ void ChaosRun::Judge(int number, const Episode& episode, const Seen& seen, doubl
                             " of 6 nodes lost: ", seen.ends[0]));
     }
   }
-  for (const std::string& end : seen.ends) absl::StrAppend(&effect, "; writer: ", end);
+  for (const std::string& end : Shortened(seen.ends)) absl::StrAppend(&effect, "; writer: ", end);
   history_.told.push_back({.at_s = began_s,
                            .to_s = Now(),
                            .what = InWords(episode),
