@@ -167,7 +167,12 @@ std::optional<Append> TryAppend(std::string_view bytes, const BytesRef& frame) {
     }
   }
   if (!reader.ok() || !is_append) return std::nullopt;
-  if (!boxcar.empty()) {
+  if (boxcar.empty()) return append;
+  // A view keeps its whole frame in memory for as long as the hot log keeps the boxcar, and the hot
+  // log's limit counts boxcars: a small part of a large frame gets bytes of its own.
+  if (boxcar.size() < frame.size() / 2) {
+    append.boxcar = BytesRef::Own(std::string(boxcar));
+  } else {
     const auto offset = static_cast<size_t>(boxcar.data() - frame.view().data());
     append.boxcar = frame.Part(offset, boxcar.size());
   }
@@ -289,6 +294,63 @@ grpc::ByteBuffer EncodeWriterFrame(std::span<const SegmentRequest> requests) {
   WriterFrameBuilder builder;
   for (const SegmentRequest& request : requests) builder.Add(request);
   return builder.Take();
+}
+
+namespace {
+
+constexpr size_t kRoughEntryBytes = 64;  // the envelope and small fields
+
+size_t RoughBytesOf(const quorum::PgPath& path) { return 48 * path.path.steps().size(); }
+size_t RoughBytesOf(const quorum::Membership& membership) {
+  return 32 + 48 * membership.members.size();
+}
+size_t RoughBytesOf(const std::optional<quorum::Manifest>& manifest) {
+  size_t bytes = 0;
+  if (!manifest.has_value()) return bytes;
+  for (const quorum::Membership& pg : manifest->pgs) bytes += RoughBytesOf(pg);
+  return bytes;
+}
+size_t RoughBytesOf(const std::vector<BytesRef>& boxcars) {
+  size_t bytes = 0;
+  for (const BytesRef& boxcar : boxcars) bytes += boxcar.size();
+  return bytes;
+}
+
+struct Rough {
+  size_t operator()(const quorum::CreateSegment& in) const { return RoughBytesOf(in.membership); }
+  size_t operator()(const quorum::TakeInventory& in) const { return RoughBytesOf(in.parent); }
+  size_t operator()(const quorum::FetchLog& in) const { return RoughBytesOf(in.parent); }
+  size_t operator()(const quorum::Refill& in) const {
+    return RoughBytesOf(in.parent) + RoughBytesOf(in.boxcars);
+  }
+  size_t operator()(const quorum::Begin& in) const {
+    return RoughBytesOf(in.path) + RoughBytesOf(in.manifest);
+  }
+  size_t operator()(const quorum::Append& in) const { return in.boxcar.size(); }
+  size_t operator()(const quorum::Polled& in) const {
+    return RoughBytesOf(in.begun) + RoughBytesOf(in.manifest);
+  }
+  size_t operator()(const quorum::Promised& in) const {
+    return RoughBytesOf(in.begun) + RoughBytesOf(in.manifest);
+  }
+  size_t operator()(const quorum::InventoryTaken& in) const {
+    return 8 * in.inventory.records.size();
+  }
+  size_t operator()(const quorum::LogPart& in) const { return RoughBytesOf(in.boxcars); }
+  size_t operator()(const quorum::Refused& in) const { return in.message.size(); }
+  template <class Small>
+  size_t operator()(const Small&) const {
+    return 0;
+  }
+};
+
+}  // namespace
+
+size_t RoughBytes(const SegmentRequest& request) {
+  return kRoughEntryBytes + std::visit(Rough{}, request);
+}
+size_t RoughBytes(const SegmentAnswer& answer) {
+  return kRoughEntryBytes + std::visit(Rough{}, answer);
 }
 
 grpc::ByteBuffer EncodeNodeFrame(std::span<const SegmentAnswer> answers) {

@@ -5,8 +5,9 @@
 //
 //   encode   [heads of requests][boxcar A][heads][boxcar B]...   slices of one ByteBuffer; the six
 //            streams share the boxcars' bytes, each has its own few bytes of heads
-//   decode   the frame is copied once, out of gRPC's buffers into one run of bytes; each boxcar is
-//            a view into it that keeps it alive
+//   decode   the frame is copied once, out of gRPC's buffers into one run of bytes; a boxcar that
+//   is
+//            most of it is a view into it that keeps it alive, a smaller one is copied again
 //
 // The bytes are exactly those of the generated WriterFrame and NodeFrame: tests/unit/codec_test
 // compares. Anything that does not look like the encoder's own Append goes to the generated parser.
@@ -35,6 +36,11 @@ inline constexpr int kKeepaliveTimeMs = 3000;
 inline constexpr int kKeepaliveTimeoutMs = 2000;
 // A sender closes a frame that has about this size: bigger ones only delay their first boxcar.
 inline constexpr size_t kFullFrameBytes = 1024 * 1024;
+
+// About how many bytes an entry has on the wire: what a sender closes its frames by. Never less
+// than a third of the truth, so that no frame of full size comes near the limit.
+size_t RoughBytes(const quorum::SegmentRequest& request);
+size_t RoughBytes(const quorum::SegmentAnswer& answer);
 
 // Builds one WriterFrame. Not thread-safe. Reusable after Take().
 class WriterFrameBuilder {

@@ -62,6 +62,9 @@ quorum::Ballot FromWire(const v1::Ballot& wire) {
 absl::StatusOr<quorum::RegisterState> FromWire(const v1::RegisterState& wire) {
   if (auto status = CheckRegisterValue(wire.value()); !status.ok()) return status;
   quorum::RegisterState state{FromWire(wire.promised()), FromWire(wire.accepted()), wire.value()};
+  if (state.promised.number > quorum::kMaxBallotNumber) {
+    return absl::InvalidArgumentError("register with a ballot that none could follow");
+  }
   if (state.accepted > state.promised) {
     return absl::InvalidArgumentError("register that accepted more than it promised");
   }

@@ -35,6 +35,8 @@ struct RegisterState {
   friend bool operator==(const RegisterState&, const RegisterState&) = default;
 };
 
+// Above every number that proposers come to by counting; below it there is always a next one.
+inline constexpr uint64_t kMaxBallotNumber = uint64_t{1} << 62;
 inline constexpr size_t kMaxRegisterKeyBytes = 256;
 inline constexpr size_t kMaxRegisterValueBytes = size_t{64} * 1024;
 

@@ -17,16 +17,6 @@ namespace {
 
 constexpr char kLogMethod[] = "/hexad.v1.SegmentService/Log";
 
-size_t UnsentBytesOf(const quorum::SegmentRequest& request) {
-  if (const auto* append = std::get_if<quorum::Append>(&request)) return append->boxcar.size();
-  if (const auto* refill = std::get_if<quorum::Refill>(&request)) {
-    size_t bytes = 0;
-    for (const BytesRef& boxcar : refill->boxcars) bytes += boxcar.size();
-    return bytes;
-  }
-  return 0;
-}
-
 }  // namespace
 
 // One attempt at the stream. gRPC calls it one reaction at a time, reads and writes apart. It keeps
@@ -208,7 +198,7 @@ void StorageLink::Enqueue(quorum::SegmentRequest request) {
   {
     const std::lock_guard lock(mutex_);
     if (!accepting_) return;
-    counters_.unsent_bytes += UnsentBytesOf(request);
+    counters_.unsent_bytes += proto::RoughBytes(request);
     unsent_.push_back(std::move(request));
     if (counters_.unsent_bytes > kMaxUnsentBytes) too_slow = stream_;
   }
@@ -233,7 +223,7 @@ bool StorageLink::NextFrame(grpc::ByteBuffer& frame) {
     size_t bytes = 0;
     while (!unsent_.empty() && bytes < proto::kFullFrameBytes &&
            batch.size() < proto::kMaxFrameEntries) {
-      bytes += UnsentBytesOf(unsent_.front());
+      bytes += proto::RoughBytes(unsent_.front());
       batch.push_back(std::move(unsent_.front()));
       unsent_.pop_front();
     }

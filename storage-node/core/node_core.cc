@@ -216,8 +216,15 @@ void NodeCore::On(const Tick&, Instant now, Effects& out) {
   if (now < gossip_due_) return;
   gossip_due_ = now + options_.gossip_every;
   Outlet outlet(*this, out);
-  for (auto& [pg, segment] : segments_) {
-    if (!dropping_.contains(pg)) segment->Gossip(now, options_.gossip_every, prng_, outlet);
+  // From where the last round stopped: there may be more segments than a round has questions, and
+  // more of them behind than it can help.
+  int asked = 0;
+  auto next = segments_.upper_bound(gossiped_last_);
+  for (size_t i = 0; i < segments_.size() && asked < kGossipAsksPerRound; ++i, ++next) {
+    if (next == segments_.end()) next = segments_.begin();
+    gossiped_last_ = next->first;
+    if (dropping_.contains(next->first)) continue;
+    asked += next->second->Gossip(now, options_.gossip_every, prng_, outlet);
   }
 }
 

@@ -188,6 +188,10 @@ struct NodeOptions {
   Duration gossip_every = Duration::Millis(200);
 };
 
+// Questions of one round of gossip. A node answers more peers than one at a time, each with up to
+// kMaxLogPartBytes.
+inline constexpr int kGossipAsksPerRound = 16;
+
 // One segment's state for status pages and metrics.
 struct SegmentDescription {
   PgId pg;
@@ -343,6 +347,7 @@ class NodeCore {
   std::multiset<PgId> dropping_;      // asked for, not yet durable: such a segment answers nobody
   std::optional<ClusterId> forming_;  // asked for, not yet durable
   Instant gossip_due_;
+  PgId gossiped_last_;
   bool disk_full_ = false;
 };
 

@@ -181,6 +181,9 @@ void NodeCore::On(const RegisterAsked& asked, Instant, Effects& out) {
       (asked.accept.has_value() && asked.accept->size() > quorum::kMaxRegisterValueBytes)) {
     return fail(absl::InvalidArgumentError("register key or value: wrong length"));
   }
+  if (asked.ballot.number > quorum::kMaxBallotNumber) {
+    return fail(absl::InvalidArgumentError("a ballot that none could follow"));
+  }
   Register& reg = registers_[asked.key];
   auto next = asked.accept.has_value() ? quorum::OnAccept(reg.latest, asked.ballot, *asked.accept)
                                        : quorum::OnPrepare(reg.latest, asked.ballot);

@@ -119,7 +119,8 @@ class Segment {
   bool MayServe(const ReadPlan& plan) const;
 
   // Gossip: ask a peer if it is time, answer one, take what one answered.
-  void Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out);
+  // How many questions that made.
+  int Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out);
   void AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out);
   void TakeGossip(const PeerAnswered& answered, SegmentOutlet& out);
   // Goes on with what ended for want of room, now that there may be some.

@@ -97,6 +97,11 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
     AnswerInventory(conn, request.to, *timeline, out);
     return;
   }
+  // While another history is being written, this one would land on top of it.
+  if (timeline->adopting > 0) {
+    out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kOverloaded, "learning a history")});
+    return;
+  }
   // This segment missed the parent's Begin: it learns that history first, durably.
   ++timeline->adopting;
   StoreBatch batch;

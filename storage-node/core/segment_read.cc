@@ -89,9 +89,10 @@ void Segment::Ask(TimelineId id, Timeline& timeline, const NodeId& peer, Segment
   out.Emit(AskPeer{peer, std::move(ask)});
 }
 
-void Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out) {
+int Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out) {
   const auto& members = config_.membership.members;
-  if (members.size() < 2) return;
+  if (members.size() < 2) return 0;
+  int asked = 0;
   for (auto& [id, timeline] : timelines_) {
     if (timeline.asking || now < timeline.gossip_due) continue;
     const TimelineLog& log = timeline.log;
@@ -103,7 +104,9 @@ void Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out
     size_t pick = prng.Below(members.size() - 1);
     if (members[pick].node == self_) pick = members.size() - 1;
     Ask(id, timeline, members[pick].node, out);
+    ++asked;
   }
+  return asked;
 }
 
 void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out) {

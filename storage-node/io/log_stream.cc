@@ -14,21 +14,13 @@ namespace {
 constexpr size_t kMaxOutboxAnswers = 4 * proto::kMaxFrameEntries;
 constexpr size_t kMaxOutboxBytes = 16 << 20;
 
-size_t BoxcarBytes(const quorum::SegmentAnswer& answer) {
-  const auto* part = std::get_if<quorum::LogPart>(&answer);
-  if (part == nullptr) return 0;
-  size_t bytes = 0;
-  for (const BytesRef& boxcar : part->boxcars) bytes += boxcar.size();
-  return bytes;
-}
-
-// How many answers of the outbox go into one frame: all, unless they carry much log.
+// How many answers of the outbox go into one frame: all, unless they carry much log or long paths.
 size_t FrameEntries(const std::vector<quorum::SegmentAnswer>& outbox) {
   size_t bytes = 0;
   size_t entries = 0;
   while (entries < outbox.size() && entries < proto::kMaxFrameEntries &&
          bytes < proto::kFullFrameBytes) {
-    bytes += BoxcarBytes(outbox[entries++]);
+    bytes += proto::RoughBytes(outbox[entries++]);
   }
   return entries;
 }
@@ -85,7 +77,7 @@ bool LogStream::Queue(quorum::SegmentAnswer answer) {
       return first;
     }
   }
-  outbox_bytes_ += BoxcarBytes(answer);
+  outbox_bytes_ += proto::RoughBytes(answer);
   outbox_.push_back(std::move(answer));
   if (outbox_.size() > kMaxOutboxAnswers || outbox_bytes_ > kMaxOutboxBytes) {
     EndLocked(absl::ResourceExhaustedError(
@@ -104,7 +96,7 @@ void LogStream::Flush() {
     const auto end = outbox_.begin() + static_cast<ptrdiff_t>(FrameEntries(outbox_));
     answers.assign(std::make_move_iterator(outbox_.begin()), std::make_move_iterator(end));
     outbox_.erase(outbox_.begin(), end);
-    for (const auto& answer : answers) outbox_bytes_ -= BoxcarBytes(answer);
+    for (const auto& answer : answers) outbox_bytes_ -= proto::RoughBytes(answer);
   }
   // Nobody else writes now, and the stream cannot go while writing_.
   call_->io.Write(proto::EncodeNodeFrame(answers), &write_);

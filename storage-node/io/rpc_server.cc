@@ -83,7 +83,7 @@ void RpcServer::OnAccepted(bool ok) {
   Accept();
   if (stopping_) return Refuse(std::move(call), Stopping());
   if (call->context.method() == kLogMethod) return StartStream(std::move(call));
-  if (unary_calls_ == options_.max_unary_calls) {
+  if (unary_calls_ >= options_.max_unary_calls) {
     return Refuse(std::move(call), absl::ResourceExhaustedError("too many calls at once"));
   }
   ++unary_calls_;

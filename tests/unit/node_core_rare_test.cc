@@ -1,5 +1,7 @@
 // What happens rarely at a storage node: two calls at once, a drop in the middle of a coalescing,
 // messages that no honest writer sends.
+#include <set>
+
 #include "tests/unit/node_under_test.h"
 
 namespace hexad::storage_node {
@@ -52,6 +54,53 @@ TEST(Append, OfAnAncestorsTimelineIsRefused) {
   builder.Add(record);
   EXPECT_EQ(Reason(node.Ask(node.Append(builder.Seal(Lsn(2), Lsn(2))))),
             RefusalReason::kBadRequest);
+}
+
+// A repeated question of the opening, from another connection, while the Begin is written: the
+// parent's path would land on the disk after the new one, and a restart would find it there.
+TEST(Begin, IsNotOverwrittenByALateInventory) {
+  NodeUnderTest node;
+  node.Open();
+  const auto second = node.First().Fork(Epoch(2), Lsn(), Lsn(2000), Lsn());
+  const auto third = second.Fork(Epoch(3), Lsn(), Lsn(4000), Lsn());
+  node.Ask(quorum::Seal{node.To(Epoch(3))});
+  const auto begin = node.Step(RequestReceived{kConn, node.BeginOf(third)});
+  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(3)), second})),
+            RefusalReason::kOverloaded);
+  node.CarryOut(begin);
+  ASSERT_TRUE(node.Start().ok());
+  EXPECT_EQ(node.core->Describe(node.now).at(0).begun, Epoch(3));
+}
+
+TEST(Register, ABallotThatNoneCouldFollowIsRefused) {
+  NodeUnderTest node;
+  node.Form();
+  const RegisterAsked asked{CallId(1), node.cluster, "v/a", {UINT64_MAX, 1}, std::nullopt};
+  const auto sent = node.Do(asked);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(absl::IsInvalidArgument(std::get<RegisterDone>(sent[0]).status));
+}
+
+// More segments than a round has questions, all of them behind, and peers that answer none.
+TEST(Gossip, ComesToEverySegmentInTurn) {
+  constexpr uint32_t kSegments = 3 * kGossipAsksPerRound;
+  NodeUnderTest node;
+  node.Form();
+  for (uint32_t i = 0; i < kSegments; ++i) {
+    node.pg = quorum::MakePgId(node.timeline, i);
+    node.Ask(node.Create());
+  }
+  std::set<PgId> asked;
+  for (int round = 0; round < 4; ++round) {
+    node.asks.clear();
+    node.Tick();
+    EXPECT_LE(node.asks.size(), static_cast<size_t>(kGossipAsksPerRound));
+    for (const AskPeer& ask : node.asks) {
+      asked.insert(ask.ask.to.pg);
+      node.Do(PeerAnswered{ask.peer, ask.ask.to.pg, ask.ask.to.timeline, std::nullopt});
+    }
+  }
+  EXPECT_EQ(asked.size(), kSegments);
 }
 
 // A segment with one record that is just being coalesced.
