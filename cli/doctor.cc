@@ -178,9 +178,11 @@ void CheckVolumes(const launcher::ClusterPicture& cluster, Findings& findings) {
                                                 : "bring nodes back: hexad up (reads too)"));
     }
     if (volume.mode == "fenced" || volume.mode == "read-only") {
+      // A fenced writer never writes again; without a write quorum it goes on by itself once nodes
+      // are back, and a restart would only lose what it has in memory.
       findings.push_back(
           Problem(absl::StrCat("volume ", volume.name, " is ", volume.mode, " at ", volume.writer),
-                  volume.reason, "hexad restart compute"));
+                  volume.reason, volume.mode == "fenced" ? "hexad restart compute" : "hexad up"));
     }
   }
 }

@@ -145,12 +145,12 @@ std::string Suggestions(const launcher::ClusterPicture& cluster, const std::stri
   if (paused != cluster.nodes.end()) lines.push_back("resume " + paused->id);
   if (down != cluster.nodes.end()) lines.push_back("restart " + down->id);
   if (cluster.compute == launcher::ProcessState::kPaused) lines.push_back("resume compute");
-  if (cluster.compute == launcher::ProcessState::kDown && lines.back() == "doctor")
-    lines.push_back("up");
+  const bool compute_down = cluster.compute == launcher::ProcessState::kDown;
+  if (compute_down) lines.push_back("up");
   if (healthy && !cluster.nodes.empty()) {
     lines.push_back("kill az:" + cluster.nodes.back().az);
   }
-  lines.push_back("bench write --seconds 5");
+  if (!compute_down) lines.push_back("bench write --seconds 5");
   for (const launcher::VolumePicture& volume : cluster.volumes) {
     if (volume.vdl != 0) {
       lines.push_back("verify " + volume.name);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -53,12 +54,43 @@ absl::StatusOr<AckLine> ParseAckLine(std::string_view line) {
   return out;
 }
 
+namespace {
+
+// A writer that was killed in the middle of a line leaves half of one: what follows must not be
+// glued to it. (That line's MTR was acknowledged, and nobody will ask for it.)
+absl::Status CutTornLine(int fd, const std::string& file) {
+  constexpr off_t kLongestLine = 256;
+  char tail[kLongestLine];
+  const off_t end = lseek(fd, 0, SEEK_END);
+  if (end < 0 && errno == ESPIPE) return absl::OkStatus();
+  const off_t from = std::max<off_t>(0, end - kLongestLine);
+  const ssize_t got = end < 0 ? -1 : pread(fd, tail, static_cast<size_t>(end - from), from);
+  if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read the ack log ", file));
+  std::string_view torn(tail, static_cast<size_t>(got));
+  if (const size_t newline = torn.rfind('\n'); newline != std::string_view::npos) {
+    torn.remove_prefix(newline + 1);
+  }
+  if (torn.size() == kLongestLine ||
+      torn.find_first_not_of("0123456789abcdef .-") != std::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(file, " is no ack log: its last line is none"));
+  }
+  const off_t whole = end - static_cast<off_t>(torn.size());
+  if (whole < end && ftruncate(fd, whole) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot cut the ack log ", file));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<AckLogWriter>> AckLogWriter::Open(const std::string& file) {
-  const int fd = open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  const int fd = open(file.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot write the ack log ", file));
   }
-  return std::unique_ptr<AckLogWriter>(new AckLogWriter(fd, file));
+  auto writer = std::unique_ptr<AckLogWriter>(new AckLogWriter(fd, file));
+  if (absl::Status cut = CutTornLine(fd, file); !cut.ok()) return cut;
+  return writer;
 }
 
 AckLogWriter::~AckLogWriter() {
@@ -72,17 +104,18 @@ void AckLogWriter::Add(const AckLine& line) {
 }
 
 absl::Status AckLogWriter::Flush() {
-  std::string_view rest = pending_;
-  while (!rest.empty()) {
-    const ssize_t written = write(fd_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot write the ack log ", file_));
+  size_t done = 0;
+  absl::Status status;
+  while (done < pending_.size() && status.ok()) {
+    const ssize_t written = write(fd_, pending_.data() + done, pending_.size() - done);
+    if (written >= 0) {
+      done += static_cast<size_t>(written);
+    } else if (errno != EINTR) {
+      status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write the ack log ", file_));
     }
-    rest.remove_prefix(static_cast<size_t>(written));
   }
-  pending_.clear();
-  return absl::OkStatus();
+  pending_.erase(0, done);  // the rest may be tried again
+  return status;
 }
 
 }  // namespace hexad::workload

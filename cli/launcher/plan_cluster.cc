@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/faults.h"
 #include "cli/launcher/ports.h"
 #include "quorum/membership.h"
 #include "topology/topology.h"
@@ -79,7 +80,8 @@ absl::StatusOr<ClusterRecord> FromFile(const std::string& file) {
   }
   ClusterRecord record;
   for (const topology::TopologyNode& node : topology->nodes) {
-    if (node.id.value() == kCompute || node.id.value() == kBench) {
+    const std::string& id = node.id.value();
+    if (id == kCompute || id == kBench || id == kRelay) {
       return wrong(absl::StrCat("a node cannot be called ", node.id.value(),
                                 ": hexad gives that name to another process"));
     }

@@ -46,9 +46,10 @@ absl::Status CannotWrite(const std::string& name, const absl::Status& why) {
 absl::StatusOr<std::unique_ptr<BenchVolume>> BenchVolume::Open(launcher::Launcher& launcher,
                                                                const std::string& name,
                                                                bool force) {
-  if (absl::Status free = CheckNobodyWrites(launcher, name, force); !free.ok()) return free;
   auto bench = std::unique_ptr<BenchVolume>(new BenchVolume(launcher));
-  if (absl::Status kept = bench->BeRemembered(name); !kept.ok()) return kept;
+  if (absl::Status alone = bench->BeTheOnlyOne(name, force); !alone.ok()) return alone;
+  // Before the volume: a port that is taken must not cost another writer its volume.
+  if (absl::Status bound = bench->BindMetrics(); !bound.ok()) return bound;
   auto cluster = launcher::ConnectToNodes(launcher.record(), launcher::kBench);
   if (!cluster.ok()) return cluster.status();
   bench->cluster_ = *std::move(cluster);
@@ -61,37 +62,46 @@ absl::StatusOr<std::unique_ptr<BenchVolume>> BenchVolume::Open(launcher::Launche
   auto volume = bench->cluster_->Open(name, options);
   if (!volume.ok()) return CannotWrite(name, volume.status());
   bench->volume_ = *std::move(volume);
-  if (absl::Status served = bench->ServeMetrics(name); !served.ok()) return served;
+  bench->ServeMetrics(name);
   bench->opening_ =
       Duration::Nanos(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   return bench;
 }
 
-absl::Status BenchVolume::BeRemembered(const std::string& volume) {
+// Of two that start at once the second finds the first.
+absl::Status BenchVolume::BeTheOnlyOne(const std::string& volume, bool force) {
+  const auto lock = launcher_.Lock();
+  if (!lock.ok()) return lock.status();
+  if (absl::Status free = CheckNobodyWrites(launcher_, volume, force); !free.ok()) return free;
   const auto self = launcher::Inspect(getpid());
   if (!self) return absl::OkStatus();
   launcher::ProcessIdentity identity = self->identity;
   identity.writes_to = volume;
-  return launcher_.dir().Remember(launcher::kBench, identity);
+  absl::Status kept = launcher_.dir().Remember(launcher::kBench, identity);
+  remembered_ = kept.ok();
+  return kept;
 }
 
-absl::Status BenchVolume::ServeMetrics(const std::string& volume) {
+absl::Status BenchVolume::BindMetrics() {
   auto server = metrics::MetricsServer::Start(launcher_.record().bench_metrics);
   if (!server.ok()) {
     return launcher::Failed(server.status().code(),
                             {std::string(server.status().message()), "", "hexad doctor"});
   }
   metrics_server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+void BenchVolume::ServeMetrics(const std::string& volume) {
   metrics_ = std::make_unique<compute::ComputeMetrics>(*metrics_server_, [this, volume] {
     return compute::VolumesByName{{volume, volume_}};
   });
-  return absl::OkStatus();
 }
 
 BenchVolume::~BenchVolume() {
   metrics_.reset();  // it looks at the volume
   volume_.reset();
-  launcher_.dir().Forget(launcher::kBench);
+  if (remembered_) launcher_.dir().Forget(launcher::kBench);
 }
 
 }  // namespace hexad::cli

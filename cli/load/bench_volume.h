@@ -28,10 +28,12 @@ class BenchVolume {
 
  private:
   explicit BenchVolume(launcher::Launcher& launcher) : launcher_(launcher) {}
-  absl::Status BeRemembered(const std::string& volume);
-  absl::Status ServeMetrics(const std::string& volume);
+  absl::Status BeTheOnlyOne(const std::string& volume, bool force);
+  absl::Status BindMetrics();
+  void ServeMetrics(const std::string& volume);
 
   launcher::Launcher& launcher_;
+  bool remembered_ = false;
   std::unique_ptr<compute::Cluster> cluster_;
   std::shared_ptr<compute::Volume> volume_;
   std::unique_ptr<metrics::MetricsServer> metrics_server_;

@@ -158,7 +158,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadTopology{"ReservedName",
                     "[[node]]\nid = \"compute\"\naz = \"a\"\naddress = \"127.0.0.1:32766\"\n" +
                         TopologyText(6),
-                    "cannot be called compute"}),
+                    "cannot be called compute"},
+        BadTopology{"RelaysName",
+                    "[[node]]\nid = \"relay\"\naz = \"a\"\naddress = \"127.0.0.1:32766\"\n" +
+                        TopologyText(6),
+                    "cannot be called relay"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Usage, TopologyAndNodesContradictEachOther) {

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -180,6 +183,36 @@ TEST(WriteJson, HasTheFieldsThatTheCommandLinePromises) {
             R"({"rank":3,"p50":0,"p99":0},{"rank":4,"p50":0,"p99":0},{"rank":5,"p50":0,"p99":0},)"
             R"({"rank":6,"p50":0,"p99":0}],"fourth_ack_node":{"n1":0.25,"n2":0.75},"acked":10,)"
             R"("failed":0,"unknown":0})");
+}
+
+// --- the ack log's file --------------------------------------------------------------------------
+
+class AckLogFile : public ::testing::Test {
+ protected:
+  std::string Content() const {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  const std::string file = ::testing::TempDir() + "ack_log_file_" + std::to_string(getpid());
+  void TearDown() override { std::filesystem::remove(file); }
+};
+
+TEST_F(AckLogFile, OfAWriterThatDiedInTheMiddleOfALineIsGoneOnWith) {
+  std::ofstream(file) << "7 1 0-40.1.00000000000000aa\n8 2 0-40.2.0000";
+  AckLine line;
+  line.lsn = Lsn(9);
+  line.record.length = 64;
+  auto log = AckLogWriter::Open(file);
+  ASSERT_TRUE(log.ok()) << log.status();
+  (*log)->Add(line);
+  EXPECT_TRUE((*log)->Flush().ok());
+  EXPECT_EQ(Content(), "7 1 0-40.1.00000000000000aa\n" + FormatAckLine(line) + "\n");
+}
+
+TEST_F(AckLogFile, ThatIsSomethingElseIsLeftAlone) {
+  std::ofstream(file) << "my notes\nof today";
+  EXPECT_TRUE(absl::IsInvalidArgument(AckLogWriter::Open(file).status()));
+  EXPECT_EQ(Content(), "my notes\nof today");
 }
 
 }  // namespace
