@@ -24,6 +24,7 @@ void Opening::Step(const Input& in, Instant now, Effects& out) { run_->Step(in, 
 Instant Opening::NextDeadline() const { return run_->NextDeadline(); }
 void Opening::CheckInvariants() const { run_->CheckInvariants(); }
 std::string Opening::Describe() const { return run_->Describe(); }
+std::vector<OpeningCount> Opening::Count() const { return run_->Count(); }
 
 namespace {
 
@@ -94,7 +95,9 @@ void OpeningRun::On(const OpeningTick&) {
       const bool late = now_ - member.asked_at >= options_.retry_after;
       if (late || BUGGIFY(opening_asks_again_early)) member.waiting = false;
       // A refill moves megabytes: it gets longer before it is given up.
-      if (!member.refill.has_value() || now_ - member.refill->since < RefillPatience()) continue;
+      if (!member.refill.has_value()) continue;
+      const bool given_up = now_ - member.refill->since >= RefillPatience();
+      if (!given_up && !BUGGIFY(opening_gives_up_a_refill_early)) continue;
       SOMETIMES(opening_refill_timed_out);
       if (member.refill->storing) {
         RefuseRefill(pg, i);

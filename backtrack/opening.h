@@ -82,6 +82,14 @@ struct OpeningFailed {
 
 using OpeningEffect = std::variant<quorum::Send, Opened, OpenedReadOnly, OpeningFailed>;
 
+// Which answers count now, of the members that are up, per PG of the manifest.
+struct OpeningCount {
+  PgId pg;
+  quorum::MemberSet promised;
+  quorum::MemberSet listed;             // its inventory
+  std::vector<std::optional<Lsn>> scl;  // by member: what it listed, raised by refills
+};
+
 class OpeningRun;
 
 class Opening {
@@ -98,6 +106,8 @@ class Opening {
 
   // "sealing epoch 7: PG 0: 2 of 3 answers (n1 n2), down: n3 n4": what a waiting user is told.
   std::string Describe() const;
+  // For whoever checks what an opening goes on with.
+  std::vector<OpeningCount> Count() const;
 
  private:
   std::unique_ptr<OpeningRun> run_;

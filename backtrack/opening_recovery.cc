@@ -299,6 +299,21 @@ void OpeningRun::CheckInvariants() const {
   }
 }
 
+std::vector<OpeningCount> OpeningRun::Count() const {
+  std::vector<OpeningCount> counts;
+  for (const Pg& pg : pgs_) {
+    OpeningCount count{pg.membership.pg,
+                       Those(pg, [](const Member& m) { return m.promised.has_value(); }),
+                       Those(pg, [](const Member& m) { return m.inventory.has_value(); }),
+                       {}};
+    for (const Member& m : pg.members) {
+      count.scl.push_back(m.inventory.has_value() ? std::optional(m.scl) : std::nullopt);
+    }
+    counts.push_back(std::move(count));
+  }
+  return counts;
+}
+
 std::string OpeningRun::Describe() const {
   static constexpr const char* kNames[] = {"not started", "polling",          "polling again",
                                            "sealing",     "taking inventory", "refilling",

@@ -26,6 +26,7 @@ class OpeningRun {
   Instant NextDeadline() const;
   void CheckInvariants() const;
   std::string Describe() const;
+  std::vector<OpeningCount> Count() const;
 
  private:
   static constexpr Duration kFirstPause = Duration::Millis(200);

@@ -181,7 +181,16 @@ absl::StatusOr<QuorumSet> QuorumSet::KOfN(int write, int of) {
 
 QuorumSet QuorumSet::FourOfSix() { return *KOfN(4, 6); }
 
+// Each set takes first what the other cannot have; what both still need must be there for both.
+bool QuorumExpr::AlwaysMeets(const QuorumExpr& other) const {
+  if (op_ != Op::kKOf || other.op_ != Op::kKOf) return false;
+  const int from_shared = std::max(0, k_ - (of_ - other.of_).size());
+  const int others_from_shared = std::max(0, other.k_ - (other.of_ - of_).size());
+  return from_shared + others_from_shared > (of_ & other.of_).size();
+}
+
 std::optional<Disjoint> FindDisjoint(const QuorumExpr& a, const QuorumExpr& b) {
+  if (a.AlwaysMeets(b)) return std::nullopt;
   const std::vector<MemberSet> sets_a = MinimalSets(a);
   const std::vector<MemberSet> sets_b = MinimalSets(b);
   std::optional<Disjoint> smallest;

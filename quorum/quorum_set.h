@@ -50,6 +50,9 @@ class QuorumExpr {
   static QuorumExpr Or(std::vector<QuorumExpr> parts);
 
   bool SatisfiedBy(MemberSet present) const;
+  // For two plain "k of these", by counting: does every set that satisfies one meet every set that
+  // satisfies the other? False for all others: nothing is known.
+  bool AlwaysMeets(const QuorumExpr& other) const;
   // Every member that appears anywhere.
   MemberSet members() const;
   // "4/6{ABCDEF} AND 4/6{ABCDEG}": member i is letter 'A'+i.

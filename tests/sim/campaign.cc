@@ -43,7 +43,7 @@ class Campaign {
   bool Take(const RunResult& result) {
     ++runs_;
     virtual_seconds_ += static_cast<double>(result.verdict.at.nanos()) / 1e9;
-    work_seconds_ += static_cast<double>(result.wall_micros) / 1e6;
+    work_seconds_ += static_cast<double>(result.cpu_micros) / 1e6;
     acked_ += result.verdict.mtrs_acked;
     unknown_ += result.verdict.mtrs_unknown;
     openings_ += result.verdict.openings;
@@ -170,22 +170,30 @@ void PrintShortest(const RunResult& failed, const FaultPlan& plan) {
       shortest.size(), plan.size(), failed.seed, ToText(shortest).c_str());
 }
 
+// The product's own settings: the small ones that a seed draws are for trouble, not for speed.
 int MeasureSpeed() {
   SimOptions options;
+  const storage_node::NodeOptions node;
+  options.coalesce_at_bytes = node.coalesce_at_bytes;
+  options.hot_log_limit_bytes = node.hot_log_limit_bytes;
+  options.gossip_every = node.gossip_every;
+  options.pages_per_pg = 64;
+  options.cache_pages = 64;
+  options.lal = quorum::kMaxLal;
   options.load.clients = 2;
   options.load.think = Duration::Millis(18);  // and the commit's own time: 100 a second
   options.safety = Duration::Seconds(300);
   options.fault_weights.assign(kFaultKinds, 0);
   ResetMarks(0);
+  const int64_t began = CpuMicros();
   World world(options, AllCheckers(options));
-  const auto began = Clock::now();
   const Verdict verdict = world.Run({});
-  const double wall = SecondsSince(began);
+  const double took = static_cast<double>(CpuMicros() - began) / 1e6;
   const double virtual_seconds = static_cast<double>(verdict.at.nanos()) / 1e9;
   std::printf(
       "six nodes, one writer, %.0f commits/s, no faults, all checkers: %.0fx real time on one "
       "core\n",
-      static_cast<double>(verdict.mtrs_acked) / virtual_seconds, virtual_seconds / wall);
+      static_cast<double>(verdict.mtrs_acked) / virtual_seconds, virtual_seconds / took);
   return static_cast<int>(verdict.failure);
 }
 

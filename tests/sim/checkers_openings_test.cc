@@ -48,9 +48,13 @@ struct Opening : History {
     taken.inventory.vdl_heard = Lsn(vdl);
     Hear(node, taken);
   }
-  void AskToBegin() {
-    const auto forked = path().Fork(Epoch(2), Lsn(103), Lsn(5001), Lsn(103));
-    Ask(0, quorum::Begin{In(Epoch(2)), forked, std::nullopt});
+  void BeginWith(std::vector<int> promised, std::vector<int> listed) {
+    backtrack::OpeningCount count;
+    count.pg = kPg;
+    for (const int member : promised) count.promised.Add(member);
+    for (const int member : listed) count.listed.Add(member);
+    const std::vector<backtrack::OpeningCount> counts = {count};
+    Tell(OpeningBegins{2, Epoch(2), &counts});
   }
 };
 
@@ -72,7 +76,7 @@ TEST(OpeningQuorum, AcceptsAReadQuorumOfPromisesAndInventories) {
   h.Write();
   h.SealAt({0, 4, 5});
   for (const NodeIndex node : {0, 4, 5}) h.List(node, node == 0 ? 103 : 0, 0);
-  h.AskToBegin();
+  h.BeginWith({0, 4, 5}, {0, 4, 5});
   EXPECT_EQ(h.failure(), "accepted");
 }
 
@@ -82,7 +86,7 @@ TEST(OpeningQuorum, RefusesTwoInventories) {
   h.SealAt({0, 1, 2});
   h.List(0, 103, 0);
   h.List(1, 103, 0);
-  h.AskToBegin();
+  h.BeginWith({0, 1, 2}, {0, 1});
   EXPECT_THAT(h.failure(), HasSubstr("2 have listed what they hold: no read quorum"));
 }
 
@@ -90,16 +94,17 @@ TEST(OpeningQuorum, RefusesTwoInventories) {
 TEST(OpeningQuorum, DoesNotCountARefusal) {
   auto h = Of<OpeningQuorumChecker>();
   h.Write();
-  h.SealAt({0, 1});
-  h.List(0, 103, 0);
-  h.List(1, 103, 0);
+  h.SealAt({0, 1, 3});
+  for (const NodeIndex node : {0, 1, 3}) h.List(node, 103, 0);
   quorum::Refused amnesiac;
   amnesiac.from = In(Epoch(2));
   amnesiac.reason = quorum::RefusalReason::kAmnesiac;
   h.Ask(2, quorum::Seal{In(Epoch(2))});
   h.Hear(2, amnesiac);
-  h.AskToBegin();
-  EXPECT_THAT(h.failure(), HasSubstr("2 segments have promised it"));
+  h.BeginWith({0, 1, 3}, {0, 1, 3});
+  EXPECT_EQ(h.failure(), "accepted");
+  h.BeginWith({0, 1, 2, 3}, {0, 1, 3});
+  EXPECT_THAT(h.failure(), HasSubstr("a promise of n3 for PG 70, which never gave it"));
 }
 
 TEST(OpeningQuorum, RefusesTwoOpeningsOfOneEpoch) {

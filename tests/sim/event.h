@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "backtrack/opening.h"
 #include "quorum/base/bytes.h"
 #include "quorum/base/instant.h"
 #include "quorum/messages.h"
@@ -113,6 +114,13 @@ struct OpeningAsked {
   const quorum::SegmentRequest* request = nullptr;
 };
 
+// An opening asks the first segment to begin its epoch: these answers count to it now.
+struct OpeningBegins {
+  ProcessId opener = 0;
+  EpochId epoch;
+  const std::vector<backtrack::OpeningCount>* counts = nullptr;
+};
+
 // This answer has reached an opening.
 struct OpeningHeard {
   ProcessId opener = 0;
@@ -154,6 +162,6 @@ struct Healed {
 using Event = std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
                            OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied,
                            BatchPersisted, NodeStarted, NodeStopped, DiskHarmed, Healed,
-                           ReadPointsHeld, PageRefused, OpeningAsked, OpeningHeard>;
+                           ReadPointsHeld, PageRefused, OpeningAsked, OpeningHeard, OpeningBegins>;
 
 }  // namespace hexad::sim

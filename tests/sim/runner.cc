@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <utility>
 
@@ -34,7 +35,7 @@ std::string ToJson(const RunResult& result) {
                {v.mtrs_acked, v.mtrs_unknown, v.openings, v.fenced, v.pages_read, v.restarts,
                 v.events}},
               {"marks", result.marks},
-              {"wall_micros", result.wall_micros}}
+              {"cpu_micros", result.cpu_micros}}
              .dump() +
          "\n";
 }
@@ -46,7 +47,7 @@ RunResult FromJson(const std::string& line) {
   result.exit_code = from.at("exit_code");
   result.message = from.at("message");
   result.marks = from.at("marks").get<MarkCounts>();
-  result.wall_micros = from.at("wall_micros");
+  result.cpu_micros = from.at("cpu_micros");
   Verdict& v = result.verdict;
   v.failure = static_cast<FailureClass>(result.exit_code);
   v.message = result.message;
@@ -231,8 +232,14 @@ std::string RunResult::Kind() const {
   return exit_code == kExitCrash ? "crash" : std::string(NameOf(verdict.failure));
 }
 
+int64_t CpuMicros() {
+  timespec now{};
+  INVARIANT(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+  return now.tv_sec * 1'000'000 + now.tv_nsec / 1000;
+}
+
 RunResult RunHere(uint64_t seed, const std::optional<FaultPlan>& plan, World::Narrate narrate) {
-  const auto began = std::chrono::steady_clock::now();
+  const int64_t began = CpuMicros();
   const SimOptions options = DrawOptions(seed);
   ResetMarks(seed);
   RunResult result;
@@ -244,8 +251,7 @@ RunResult RunHere(uint64_t seed, const std::optional<FaultPlan>& plan, World::Na
   result.exit_code = static_cast<int>(result.verdict.failure);
   result.message = result.verdict.message;
   result.marks = ReachedMarks();
-  const auto took = std::chrono::steady_clock::now() - began;
-  result.wall_micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  result.cpu_micros = CpuMicros() - began;
   return result;
 }
 

@@ -29,12 +29,15 @@ struct RunResult {
   std::string message;  // "I1 durability: ..."
   Verdict verdict;      // with exit_code 0, or of a FailureClass
   MarkCounts marks;
-  int64_t wall_micros = 0;
+  int64_t cpu_micros = 0;
 
   bool failed() const { return exit_code != 0; }
   // The invariant's name, or the class: two failures of one kind have the same cause, probably.
   std::string Kind() const;
 };
+
+// The processor time of this thread, which other processes of the machine do not stretch.
+int64_t CpuMicros();
 
 // One run in this process. Nothing: the plan that the seed draws.
 RunResult RunHere(uint64_t seed, const std::optional<FaultPlan>& plan, World::Narrate narrate);

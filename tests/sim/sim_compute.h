@@ -86,6 +86,7 @@ class SimCompute : public StreamOwner {
   void StartOpening();
   void Feed(const quorum::WriterInput& input);
   void Feed(const backtrack::OpeningInput& input);
+  void TellOpening(const quorum::Send& send);
   template <class Input>
   void FeedEither(const Input& input);
   void On(const quorum::Send& send);
@@ -170,9 +171,11 @@ class SimCompute : public StreamOwner {
   EpochId epoch_;        // that reads claim
   bool sealed_ = false;  // and that has not begun
   EpochId written_epoch_;
+  EpochId begins_;  // the last epoch that an opening asked a segment to begin
   Lsn issued_to_;
   Lsn vdl_;
   uint64_t tenure_ = 0;
+  uint64_t writer_steps_ = 0;
   std::vector<Lsn> read_only_complete_to_;
   std::optional<Instant> succeed_at_;
   Instant tick_at_ = Instant::Never();

@@ -1,7 +1,5 @@
 #include "tests/sim/checkers/opening_quorum.h"
 
-#include <bit>
-
 #include "absl/strings/str_cat.h"
 
 namespace hexad::sim {
@@ -9,6 +7,7 @@ namespace hexad::sim {
 void OpeningQuorumChecker::See(const Event& event) {
   if (const auto* asked = std::get_if<OpeningAsked>(&event)) OnAsked(*asked);
   if (const auto* heard = std::get_if<OpeningHeard>(&event)) OnHeard(*heard);
+  if (const auto* begins = std::get_if<OpeningBegins>(&event)) OnBegins(*begins);
 }
 
 void OpeningQuorumChecker::OnAsked(const OpeningAsked& asked) {
@@ -21,10 +20,6 @@ void OpeningQuorumChecker::OnAsked(const OpeningAsked& asked) {
   Expect(attempt.opener == asked.opener, "epoch ", to.epoch.number,
          " is taken by two openings: ", "of process ", attempt.opener, " and of process ",
          asked.opener);
-  attempt.pgs.try_emplace(to.pg);
-  if (attempt.begins || !std::holds_alternative<quorum::Begin>(*asked.request)) return;
-  attempt.begins = true;
-  ExpectReadQuorums(to.epoch, attempt);
 }
 
 void OpeningQuorumChecker::OnHeard(const OpeningHeard& heard) {
@@ -39,20 +34,35 @@ void OpeningQuorumChecker::OnHeard(const OpeningHeard& heard) {
   (promises ? of_pg.promised : of_pg.listed) |= NodeBits{1} << heard.node;
 }
 
-void OpeningQuorumChecker::ExpectReadQuorums(EpochId epoch, const Attempt& attempt) {
-  for (const auto& [pg, heard] : attempt.pgs) {
-    const quorum::Membership* membership = disks_->MembershipOf(pg);
+void OpeningQuorumChecker::OnBegins(const OpeningBegins& begins) {
+  Attempt& attempt = attempts_[begins.epoch];
+  for (const backtrack::OpeningCount& count : *begins.counts) {
+    const quorum::Membership* membership = disks_->MembershipOf(count.pg);
     if (membership == nullptr) {
-      return Fail(absl::StrCat("epoch ", epoch.number, " begins with PG ", pg.value(),
+      return Fail(absl::StrCat("epoch ", begins.epoch.number, " begins with PG ", count.pg.value(),
                                ", which no disk knows"));
     }
     const int read = static_cast<int>(membership->members.size() - membership->write + 1);
-    const NodeBits members = disks_->MembersOf(pg);
-    const int promised = std::popcount(heard.promised & members);
-    const int listed = std::popcount(heard.listed & members);
-    Expect(promised >= read && listed >= read, "epoch ", epoch.number, " begins, and of PG ",
-           pg.value(), " ", promised, " segments have promised it and ", listed,
+    Expect(count.promised.size() >= read && count.listed.size() >= read, "epoch ",
+           begins.epoch.number, " begins, and of PG ", count.pg.value(), " ", count.promised.size(),
+           " segments have promised it and ", count.listed.size(),
            " have listed what they hold: no read quorum");
+    ExpectSaid(begins.epoch, count, attempt.pgs[count.pg]);
+  }
+}
+
+void OpeningQuorumChecker::ExpectSaid(EpochId epoch, const backtrack::OpeningCount& count,
+                                      const Heard& heard) {
+  const quorum::Membership& membership = *disks_->MembershipOf(count.pg);
+  for (NodeIndex node = 0; node < 32; ++node) {
+    const auto member = membership.IndexOf(NameOfNode(node));
+    if (!member.has_value()) continue;
+    Expect(!count.promised.Has(*member) || Has(heard.promised, node), "epoch ", epoch.number,
+           " begins with a promise of n", node + 1, " for PG ", count.pg.value(),
+           ", which never gave it");
+    Expect(!count.listed.Has(*member) || Has(heard.listed, node), "epoch ", epoch.number,
+           " begins with an inventory of n", node + 1, " for PG ", count.pg.value(),
+           ", which never gave it");
   }
 }
 

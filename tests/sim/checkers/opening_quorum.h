@@ -1,9 +1,10 @@
 // I1, I3: what an opening may go on with.
 //
 //   - An epoch is one process's: no two openings ask under the same one.
-//   - Before it asks the first segment to begin its epoch, a read quorum of every PG has promised
-//     that epoch to it, and a read quorum has listed what it holds. Answers are counted as they
-//     reach the opening, whatever it makes of them: a refusal is neither.
+//   - When it asks the first segment to begin its epoch, a read quorum of every PG counts as having
+//     promised that epoch, and a read quorum as having listed what it holds; and what counts was
+//     said: each of them has sent it a promise and an inventory of that epoch. A refusal is
+//     neither.
 //
 // Who begins, and what was refilled before, is begin_quorum.h's and ack_quorum.h's business.
 #pragma once
@@ -32,11 +33,11 @@ class OpeningQuorumChecker : public Checker {
   struct Attempt {
     ProcessId opener = 0;
     std::map<PgId, Heard> pgs;
-    bool begins = false;
   };
   void OnAsked(const OpeningAsked& asked);
   void OnHeard(const OpeningHeard& heard);
-  void ExpectReadQuorums(EpochId epoch, const Attempt& attempt);
+  void OnBegins(const OpeningBegins& begins);
+  void ExpectSaid(EpochId epoch, const backtrack::OpeningCount& count, const Heard& heard);
 
   const std::shared_ptr<const DiskModel> disks_;
   std::map<EpochId, Attempt> attempts_;
