@@ -168,6 +168,7 @@ void Fabric::WatchKeepalive(ConnId conn) {
 void Fabric::Send(Endpoint from, NodeIndex to, quorum::SegmentRequest request) {
   const auto at = Find(from, to);
   if (at == streams_.end()) return;  // as a link that is down does: the writer hears of it soon
+  if (!Passes(from, StepKind::kSend)) return;
   const ConnId conn = at->first;
   if (options_.encode_one_in > 0 && prng_.OneIn(options_.encode_one_in)) {
     request = ThroughTheWire(std::move(request));
@@ -192,6 +193,7 @@ void Fabric::Deliver(NodeIndex to, ConnId conn, quorum::SegmentRequest request) 
 }
 
 void Fabric::OnReply(NodeIndex node, storage_node::Reply reply) {
+  if (!Passes(node, StepKind::kSend)) return;
   tell_(SegmentReplied{node, &reply.answer});
   const auto at = streams_.find(reply.conn);
   if (at == streams_.end()) return;
@@ -216,6 +218,7 @@ void Fabric::OnReply(NodeIndex node, storage_node::Reply reply) {
 void Fabric::Read(Endpoint from, NodeIndex to, quorum::ReadPage read, PageDone done) {
   Process* process = owners_[from].process;
   const uint64_t calls = owners_[from].calls;
+  if (!Passes(from, StepKind::kSend)) return;
   auto ended = std::make_shared<bool>(false);
   const auto end = [ended, done = std::move(done)](std::optional<PageOutcome> outcome) {
     if (!std::exchange(*ended, true)) done(std::move(outcome));
@@ -241,12 +244,14 @@ void Fabric::OnPage(NodeIndex node, CallId call, PageOutcome outcome) {
   }
   auto found = calls_.find({node, call});
   if (found == calls_.end() || found->second.page == nullptr) return;
+  if (!Passes(node, StepKind::kSend)) return;
   const auto done = std::move(found->second.page);
   calls_.erase(found);
   done(std::move(outcome));
 }
 
 void Fabric::OnAskPeer(NodeIndex asker, storage_node::AskPeer ask) {
+  if (!Passes(asker, StepKind::kSend)) return;
   SimNode& from = *nodes_[asker];
   auto ended = std::make_shared<bool>(false);
   const auto end = [&from, ended, peer = ask.peer, pg = ask.ask.to.pg,
@@ -277,6 +282,7 @@ void Fabric::OnAskPeer(NodeIndex asker, storage_node::AskPeer ask) {
 void Fabric::OnGossip(NodeIndex node, CallId call, GossipOutcome outcome) {
   auto found = calls_.find({node, call});
   if (found == calls_.end() || found->second.gossip == nullptr) return;
+  if (!Passes(node, StepKind::kSend)) return;
   const auto done = std::move(found->second.gossip);
   calls_.erase(found);
   done(std::move(outcome));

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "tests/sim/crash_point.h"
 #include "tests/sim/network.h"
 #include "tests/sim/sim_node.h"
 
@@ -47,9 +48,13 @@ class Fabric : public NodeSurroundings {
   static constexpr Duration kDialAgain = Duration::Millis(200);
 
   using Tell = std::function<void(const Event&)>;
+  // A process is about to send, or has written. False: it dies at this, and nothing leaves it.
+  using Tripwire = std::function<bool(Endpoint who, StepKind step)>;
 
   Fabric(Scheduler& scheduler, std::vector<storage_node::NodeOptions> nodes, size_t computes,
          FabricOptions options, Tell tell);
+
+  void SetTripwire(Tripwire tripwire) { tripwire_ = std::move(tripwire); }
 
   Scheduler& scheduler() { return scheduler_; }
   Network& network() { return network_; }
@@ -82,6 +87,7 @@ class Fabric : public NodeSurroundings {
   void OnPage(NodeIndex node, storage_node::CallId call, PageOutcome outcome) override;
   void OnGossip(NodeIndex node, storage_node::CallId call, GossipOutcome outcome) override;
   void OnAskPeer(NodeIndex node, storage_node::AskPeer ask) override;
+  void OnWritten(NodeIndex node) override { Passes(node, StepKind::kWrite); }
   void OnPersisted(NodeIndex node, const storage_node::StoreBatch& batch) override;
   void OnFailStop(NodeIndex node) override;
 
@@ -110,11 +116,13 @@ class Fabric : public NodeSurroundings {
   void WatchKeepalive(storage_node::ConnId conn);
   void Deliver(NodeIndex to, storage_node::ConnId conn, quorum::SegmentRequest request);
   std::map<storage_node::ConnId, Stream>::iterator Find(Endpoint from, NodeIndex to);
+  bool Passes(Endpoint who, StepKind step) { return tripwire_ == nullptr || tripwire_(who, step); }
   bool Draw(uint32_t per_mille) { return per_mille > 0 && prng_.Below(1000) < per_mille; }
 
   Scheduler& scheduler_;
   const FabricOptions options_;
   Tell tell_;
+  Tripwire tripwire_;
   Prng prng_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   Network network_;

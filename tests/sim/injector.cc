@@ -113,6 +113,11 @@ Injector::Undo Injector::BeginOnWriter(const Fault& fault) {
   const bool down = compute.phase() == SimCompute::Phase::kDown;
   if (fault.kind == FaultKind::kContender) {
     if (down) world_.StartCompute(fault.target, OpenMode::kOperator);
+    // Sometimes both at one instant: neither has anything to go by that the other has not.
+    const size_t other = (fault.target + 1) % World::kWriters;
+    if (!down || fault.draw % 2 == 0) return nullptr;
+    world_.compute(other).Stop();
+    world_.StartCompute(other, OpenMode::kOperator);
     return nullptr;
   }
   if (down) return nullptr;

@@ -1,4 +1,5 @@
 // hexad-sim: the simulator's command.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "tests/sim/campaign.h"
 #include "tests/sim/options.h"
 #include "tests/sim/runner.h"
+#include "tests/sim/sweep.h"
 
 namespace hexad::sim {
 namespace {
@@ -24,6 +26,7 @@ constexpr char kExplanation[] =
   hexad-sim --seeds 1..2000           many runs, in as many processes as there are cores
   hexad-sim --minutes 60              fresh seeds for an hour
   hexad-sim --scenario FILE           a fault plan from a file: "seed N", then one fault a line
+  hexad-sim --sweep --seed 7          a crash at each send and write of each process, in turn
   hexad-sim --campaign standard       what the continuous integration runs, with its figures
 
 Exit codes: 0 all held; 2 wrong usage; 10 safety, 11 liveness, 12 convergence, 13 time stood still,
@@ -41,6 +44,9 @@ struct Arguments {
   std::string scenario;
   std::string campaign;
   std::string traces;
+  bool sweep = false;
+  uint64_t points = 0;
+  uint64_t point = 0;
   bool twice = false;
   bool quiet = false;
   bool no_minimize = false;
@@ -142,6 +148,10 @@ int Main(int argc, char** argv) {
   app.add_option("--minutes", arguments.minutes, "stop after so long")->check(CLI::PositiveNumber);
   app.add_option("--scenario", arguments.scenario, "a fault plan from a file");
   app.add_option("--campaign", arguments.campaign, "standard, or its measurement alone: speed");
+  app.add_flag("--sweep", arguments.sweep,
+               "a short run of --seed, with a crash at each step of each process in turn");
+  app.add_option("--points", arguments.points, "of a sweep: so many of the steps (default: all)");
+  app.add_option("--point", arguments.point, "of a sweep: this crash alone, told line by line");
   app.add_option("--traces", arguments.traces, "write \"SEED TRACE\" a line into this file");
   app.add_flag("--twice", arguments.twice, "run each seed twice and compare the traces");
   app.add_flag("--quiet", arguments.quiet, "the verdict alone, no line for each change of state");
@@ -155,6 +165,12 @@ int Main(int argc, char** argv) {
   const int ways = (arguments.seed != 0) + !arguments.seeds.empty() + !arguments.scenario.empty() +
                    !arguments.campaign.empty();
   if (ways > 1) return Wrong("--seed, --seeds, --scenario and --campaign exclude each other");
+  if (arguments.sweep) {
+    SweepOptions options{
+        std::max<uint64_t>(arguments.seed, 1), arguments.points, arguments.jobs, {}};
+    if (arguments.point != 0) options.only = arguments.point;
+    return RunSweep(options);
+  }
   if (arguments.seed != 0) return RunOne(arguments.seed, std::nullopt, arguments);
   if (!arguments.scenario.empty()) return RunScenario(arguments);
   if (ways == 0 && arguments.minutes == 0) return Wrong("say what to run");

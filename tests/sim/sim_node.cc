@@ -12,7 +12,7 @@ using namespace storage_node;  // NOLINT(google-build-using-namespace): the subj
 namespace {
 
 // A step's invariants cost more than the step: every so often is enough to stop close to the cause.
-constexpr uint64_t kCheckOneIn = 16;
+constexpr uint64_t kCheckOneIn = 64;
 constexpr Duration kCoalesceBackOff = Duration::Millis(50);
 // Small, so that a coalescing is several writes even in a small volume.
 constexpr size_t kCoalesceWriteBytes = 6 << 10;
@@ -187,6 +187,7 @@ void SimNode::StartWrite() {
   std::vector<const StoreBatch*> batches;
   for (const Persist& persist : writing_) batches.push_back(&persist.batch);
   const absl::Status status = disk_->Write(batches, Durability::kOrdered);
+  around_.OnWritten(index_);
   process_.After(Jittered(speed_.sync), [this, status] { EndWrite(status); });
 }
 
@@ -289,6 +290,7 @@ void SimNode::WriteOnCoalescing() {
   coalescing_->writes.pop_front();
   const absl::Status status = disk_->Write({&batch}, Durability::kOrdered);
   if (!status.ok() && !absl::IsResourceExhausted(status)) return around_.OnFailStop(index_);
+  around_.OnWritten(index_);
   if (status.ok() && !coalescing_->writes.empty()) {
     return process_.After(Jittered(speed_.read), [this] { WriteOnCoalescing(); });
   }

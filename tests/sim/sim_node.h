@@ -36,6 +36,8 @@ class NodeSurroundings {
   virtual void OnPage(NodeIndex node, storage_node::CallId call, PageOutcome outcome) = 0;
   virtual void OnGossip(NodeIndex node, storage_node::CallId call, GossipOutcome outcome) = 0;
   virtual void OnAskPeer(NodeIndex node, storage_node::AskPeer ask) = 0;
+  // The disk has a write that is not fsynced yet.
+  virtual void OnWritten(NodeIndex node) = 0;
   virtual void OnPersisted(NodeIndex node, const storage_node::StoreBatch& batch) = 0;
   // A write failed: the process ends itself, and its disk is not believed again.
   virtual void OnFailStop(NodeIndex node) = 0;

@@ -62,6 +62,9 @@ class World : public WorldView {
   ~World() override;
 
   Verdict Run(const FaultPlan& plan);
+  // The same, with processes that die at these steps (and start again). Counts the steps.
+  Verdict RunWithCrashes(const FaultPlan& plan, std::vector<CrashPoint> points);
+  const Crashes& crashes() const { return crashes_; }
 
   // --- for faults (world_faults.cc)
   Fabric& fabric() { return *fabric_; }
@@ -99,6 +102,8 @@ class World : public WorldView {
   void Form();
   void Supervise();
   void LookAround();
+  bool Pass(Endpoint who, StepKind step);
+  void Crash(const CrashPoint& point);
   void Tell(const Event& event);
   bool RunUntil(Instant end);
   template <class Done>
@@ -126,6 +131,8 @@ class World : public WorldView {
   ProcessId next_process_ = 1;
   uint64_t next_incarnation_ = 1000;
   bool supervised_ = true;
+  Crashes crashes_;
+  std::set<Endpoint> dying_;  // at this instant
   Verdict verdict_;
 };
 
