@@ -6,6 +6,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(HEXAD_SANITIZE "" CACHE STRING "address (with undefined), thread, or empty")
+option(HEXAD_COVERAGE "Count the lines that hexad-sim runs in the cores (cluster-scripts/coverage)" OFF)
 option(HEXAD_FUZZERS "Build the libFuzzer targets (Clang only)" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)

@@ -17,6 +17,10 @@
 #include "tests/sim/checkers/checkers.h"
 #include "tests/sim/options.h"
 
+#ifdef HEXAD_COVERAGE
+extern "C" void __gcov_dump();  // _exit leaves out what counts
+#endif
+
 namespace hexad::sim {
 namespace {
 
@@ -145,6 +149,9 @@ class Worker {
     for (uint64_t seed = next_; seed <= last_; seed += step_) {
       WriteAll(out, ToJson(run_(seed)));
     }
+#ifdef HEXAD_COVERAGE
+    __gcov_dump();
+#endif
     _exit(0);
   }
 

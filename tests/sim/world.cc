@@ -237,6 +237,7 @@ bool World::RunUntilDone(Duration bound, Done done) {
 
 Verdict World::Run(const FaultPlan& plan) {
   Form();
+  formed_ = true;
   Injector injector(*this);
   injector.Schedule(plan);
   LookAround();

@@ -130,6 +130,7 @@ class World : public WorldView {
   std::set<NodeIndex> harmed_;
   ProcessId next_process_ = 1;
   uint64_t next_incarnation_ = 1000;
+  bool formed_ = false;  // the cluster and its volume: nothing fails before
   bool supervised_ = true;
   Crashes crashes_;
   std::set<Endpoint> dying_;  // at this instant

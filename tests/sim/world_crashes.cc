@@ -19,6 +19,7 @@ Verdict World::RunWithCrashes(const FaultPlan& plan, std::vector<CrashPoint> poi
 
 // Who dies is on the stack below this. It does this step to its end, and nothing of it is seen.
 bool World::Pass(Endpoint who, StepKind step) {
+  if (!formed_) return true;
   if (dying_.contains(who)) return false;
   const CrashPoint* point = crashes_.Pass(who, step);
   if (point == nullptr) return true;
