@@ -26,6 +26,7 @@ void PageCache::Insert(PageNo page, CachedPage read, Lsn read_at) {
   INVARIANT(read_at <= vdl_);
   for (const PendingTruncate& truncate : truncates_) {
     if (truncate.lsn <= read_at || page < truncate.from) continue;
+    if (truncate.end.has_value() && page >= *truncate.end) continue;
     read.image.assign(page_size_, '\0');
     read.page_lsn = truncate.lsn;
   }
@@ -64,7 +65,7 @@ void PageCache::Truncate(PageNo from, Lsn lsn) {
     frame.content.image.assign(page_size_, '\0');
     frame.content.page_lsn = lsn;
   }
-  truncates_.push_back(PendingTruncate{from, lsn});
+  truncates_.push_back(PendingTruncate{from, lsn, std::nullopt});
 }
 
 void PageCache::Pin(PageNo page) {
@@ -89,6 +90,12 @@ void PageCache::VdlMoved(Lsn vdl) {
 
 void PageCache::ForgetTruncatesUpTo(Lsn read_at) {
   std::erase_if(truncates_, [&](const PendingTruncate& t) { return t.lsn <= read_at; });
+}
+
+void PageCache::Grown(PageNo first_new) {
+  for (PendingTruncate& truncate : truncates_) {
+    if (!truncate.end.has_value()) truncate.end = first_new;
+  }
 }
 
 void PageCache::EvictWhileAboveLimit() {

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -55,6 +56,9 @@ class PageCache {
   // No read from storage at or below `read_at` is under way any more: older truncates are
   // forgotten.
   void ForgetTruncatesUpTo(Lsn read_at);
+  // The volume has grown; this is the first new page. What was truncated before has no record in
+  // the new PG: its pages start without any.
+  void Grown(PageNo first_new);
   bool has_truncates() const { return !truncates_.empty(); }
 
   // Far above its bound: take no more MTRs until VDL has moved.
@@ -74,6 +78,7 @@ class PageCache {
   struct PendingTruncate {
     PageNo from;
     Lsn lsn;
+    std::optional<PageNo> end;  // the volume's end then, if it has grown since
   };
 
   bool MayLeave(const Frame& frame) const {

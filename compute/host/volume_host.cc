@@ -219,6 +219,7 @@ void VolumeHost::On(Turn& turn, const quorum::Grown& grown) {
   growing_ = false;
   quorums_.Expect(manifest_.pgs.back(), turn.now());
   reads_->SetGeometry(manifest_);
+  if (cache_ != nullptr) cache_->Grown(manifest_.FirstPageOf(manifest_.pgs.size() - 1));
   WakeBlocked(turn);
   GrowTowards(turn, growth_target_);
 }

@@ -273,6 +273,7 @@ void SimCompute::On(const quorum::VdlMoved& moved) {
 void SimCompute::On(const quorum::Grown& grown) {
   manifest_ = grown.manifest;
   growing_ = false;
+  cache_->Grown(manifest_.FirstPageOf(manifest_.pgs.size() - 1));
   const quorum::Membership& added = manifest_.pgs.back();
   selectors_.emplace_back(static_cast<int>(added.members.size()), prng_.Next());
   for (const auto& [node, incarnation] : connected_) {

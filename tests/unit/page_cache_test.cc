@@ -106,6 +106,25 @@ TEST(PageCache, ATruncatedPageComesInAsZerosUntilTheTruncateIsDurable) {
   EXPECT_EQ(cache.Find(PageNo(4))->image, old);
 }
 
+// Found by the simulator: the first record of such a page named the truncate as the page's last
+// one, which its PG has never had. No segment could give that page any more.
+TEST(PageCache, ATruncateFromBeforeTheVolumeGrewDoesNotConcernTheNewPages) {
+  PageCache cache(kPageSize, 64 * kPageSize, Lsn(10));
+  RecordView truncate;
+  truncate.lsn = Lsn(11);
+  truncate.page = PageNo(5);
+  truncate.kind = RecordKind::kTruncate;
+  cache.Apply(truncate);
+  cache.Grown(PageNo(8));
+  for (const uint32_t page : {7U, 8U}) cache.Insert(PageNo(page), {Lsn(), Zeros()}, Lsn(10));
+  EXPECT_EQ(cache.Find(PageNo(7))->page_lsn, Lsn(11));
+  EXPECT_EQ(cache.Find(PageNo(8))->page_lsn, Lsn());
+  truncate.lsn = Lsn(12);
+  truncate.page = PageNo(6);
+  cache.Apply(truncate);
+  EXPECT_EQ(cache.Find(PageNo(8))->page_lsn, Lsn(12)) << "a later one does";
+}
+
 // ---- the model ----------------------------------------------------------------------------------
 
 // Storage answers as of a read point; the cache must always show the newest.

@@ -37,10 +37,14 @@ void ClaimsChecker::OnInventory(NodeIndex node, const quorum::InventoryTaken& ta
   const quorum::Envelope& from = taken.from;
   const Lsn scl = taken.inventory.scl;
   const SeenSegment* segment = disks_->Segment(node, from.pg);
-  Expect(segment != nullptr && segment->promise >= from.epoch, "n", node + 1,
-         " tells an opening of epoch ", from.epoch.number, " what it holds of PG ", from.pg.value(),
-         " without having promised it that epoch, durably");
+  if (segment == nullptr || segment->promise < from.epoch) {
+    return Fail(absl::StrCat("n", node + 1, " tells an opening of epoch ", from.epoch.number,
+                             " what it holds of PG ", from.pg.value(),
+                             " without having promised it that epoch, durably"));
+  }
   ExpectVdl(node, from, taken.inventory.vdl_heard);
+  // Asked again, or late, after its epoch has begun here: a fork was cut, and nobody listens.
+  if (segment->path.has_value() && segment->path->path.epoch() >= from.epoch) return;
   const auto asked = parents_.find({from.epoch, from.pg});
   if (asked == parents_.end()) return;  // of an opening whose request came from elsewhere
   const quorum::PgPath& parent = asked->second;
