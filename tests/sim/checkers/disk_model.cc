@@ -190,6 +190,8 @@ Lsn DiskModel::SclOf(NodeIndex node, PgId pg, const quorum::Path& path, Lsn from
     for (auto at = first; at != last && !moved; ++at) {
       const SeenBoxcar& boxcar = *at->second;
       if (!Has(boxcar.written, node) || !path.Visible(path.timeline(), boxcar.first())) continue;
+      // Of a later epoch that this history does not know of yet: gossip may bring it first.
+      if (path.Find(path.timeline(), boxcar.epoch) == nullptr) continue;
       for (const SeenRecord& record : boxcar.records) {
         if (!path.Visible(path.timeline(), record.lsn)) break;
         scl = record.lsn;
