@@ -177,7 +177,8 @@ void Fabric::Send(Endpoint from, NodeIndex to, quorum::SegmentRequest request) {
     return Duration::Millis(static_cast<int64_t>(prng_.Below(kLatestMillis)));
   };
   const auto deliver = [this, to, conn](quorum::SegmentRequest what) {
-    return [this, to, conn, what = std::move(what)] { Deliver(to, conn, what); };
+    return
+        [this, to, conn, what = std::move(what)]() mutable { Deliver(to, conn, std::move(what)); };
   };
   if (Draw(options_.repeated_per_mille)) scheduler_.After(later(), deliver(request));
   if (Draw(options_.corrupted_per_mille)) request = Corrupted(std::move(request), prng_.Next());
@@ -200,17 +201,19 @@ void Fabric::OnReply(NodeIndex node, storage_node::Reply reply) {
   if (options_.encode_one_in > 0 && prng_.OneIn(options_.encode_one_in)) {
     reply.answer = ThroughTheWire(std::move(reply.answer));
   }
-  network_.Send(at->second.down, [this, conn = reply.conn, answer = std::move(reply.answer)] {
-    const auto at = streams_.find(conn);
-    if (at == streams_.end()) return;
-    const Owner& owner = owners_[at->second.from];
-    if (owner.streams == nullptr) return;
-    owner.process->After(Duration(), [this, conn, answer] {
-      const auto at = streams_.find(conn);
-      if (at == streams_.end()) return;
-      owners_[at->second.from].streams->OnAnswer(at->second.to, answer);
-    });
-  });
+  // Delivered once, as all that a stream carries: moved from hand to hand.
+  network_.Send(
+      at->second.down, [this, conn = reply.conn, answer = std::move(reply.answer)]() mutable {
+        const auto at = streams_.find(conn);
+        if (at == streams_.end()) return;
+        const Owner& owner = owners_[at->second.from];
+        if (owner.streams == nullptr) return;
+        owner.process->After(Duration(), [this, conn, answer = std::move(answer)]() mutable {
+          const auto at = streams_.find(conn);
+          if (at == streams_.end()) return;
+          owners_[at->second.from].streams->OnAnswer(at->second.to, std::move(answer));
+        });
+      });
 }
 
 // ---- unary calls --------------------------------------------------------------------------------
