@@ -23,9 +23,9 @@ void Network::Send(Endpoint from, Endpoint to, Task deliver) {
   const Link& link = this->link(from, to);
   if (link.blocked > 0 || prng_.Below(1000) < link.lost_per_mille) return;
   if (prng_.Below(1000) < link.doubled_per_mille) {
-    scheduler_.After(
-        Duration::Nanos(Delay(link).nanos() * static_cast<int64_t>(1 + prng_.Below(kLateFactor))),
-        deliver);
+    const Duration delay = Delay(link);
+    const auto factor = static_cast<int64_t>(1 + prng_.Below(kLateFactor));
+    scheduler_.After(Duration::Nanos(delay.nanos() * factor), deliver);
   }
   scheduler_.After(Delay(link), std::move(deliver));
 }

@@ -155,7 +155,9 @@ void World::Supervise() {
     }
   }
   if (tries > 0 || prng_.OneIn(3)) return;
-  StartCompute(prng_.Below(kWriters), prng_.OneIn(2) ? OpenMode::kOperator : OpenMode::kAutomatic);
+  // One draw a statement, here and everywhere: compilers differ in which argument they take first.
+  const OpenMode mode = prng_.OneIn(2) ? OpenMode::kOperator : OpenMode::kAutomatic;
+  StartCompute(prng_.Below(kWriters), mode);
 }
 
 // ---- events -------------------------------------------------------------------------------------
