@@ -49,4 +49,15 @@ ScratchCluster::ScratchCluster(const launcher::ClusterRequest& request)
   EXPECT_TRUE(launcher_.ok()) << launcher_.status();
 }
 
+uint64_t ScratchCluster::ProveAcknowledged(const std::string& ack_log) const {
+  const Outcome verify = Run({"verify", "bench", "--ack-log", ack_log, "--json"}, 120);
+  EXPECT_EQ(verify.exit_code, 0) << verify.Said();
+  if (verify.exit_code != 0) return 0;
+  const nlohmann::json found = verify.Json();
+  EXPECT_EQ(found.at("segments"), 6);
+  EXPECT_EQ(found.at("present"), found.at("acked"));
+  EXPECT_EQ(found.at("partial_mtrs"), 0);
+  return found.at("acked").get<uint64_t>();
+}
+
 }  // namespace hexad::cluster_test

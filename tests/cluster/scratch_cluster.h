@@ -49,6 +49,9 @@ class ScratchCluster {
     return folder_.Run(std::move(arguments), deadline_seconds);
   }
   launcher::ClusterPicture Look() { return launcher::Look(*launcher_); }
+  // Expects `hexad verify` to find every MTR of the ack log, none partly there, on volume bench,
+  // whose six segments are equal. How many MTRs there were; 0 if it could not be told.
+  uint64_t ProveAcknowledged(const std::string& ack_log) const;
 
  private:
   ScratchFolder folder_;
