@@ -89,15 +89,49 @@ void ToWire(const quorum::Manifest& manifest, v1::Manifest* out) {
   for (const quorum::Membership& pg : manifest.pgs) ToWire(pg, out->add_pgs());
 }
 
-void ToWire(const quorum::PgPath& path, v1::PgPath* out) {
-  for (const quorum::PathStep& step : path.path.steps()) {
+namespace {
+
+// A PgPath and a Branch: both are a path and its tails.
+template <class History, class Wire>
+void HistoryToWire(const History& history, Wire* out) {
+  for (const quorum::PathStep& step : history.path.steps()) {
     v1::PathStep* wire = out->add_steps();
     wire->set_timeline(step.timeline.value());
     ToWire(step.epoch, wire->mutable_epoch());
     wire->set_first_lsn(step.first_lsn.value());
     wire->set_last_lsn(step.last_lsn.value());
   }
-  for (Lsn tail : path.tails) out->add_tails(tail.value());
+  for (Lsn tail : history.tails) out->add_tails(tail.value());
+}
+
+template <class History, class Wire>
+absl::Status HistoryFromWire(const Wire& wire, History& history) {
+  std::vector<quorum::PathStep> steps;
+  steps.reserve(static_cast<size_t>(wire.steps_size()));
+  for (const v1::PathStep& step : wire.steps()) {
+    steps.push_back(quorum::PathStep{TimelineId(step.timeline()), FromWire(step.epoch()),
+                                     Lsn(step.first_lsn()), Lsn(step.last_lsn())});
+  }
+  if (steps.empty()) return absl::InvalidArgumentError("history without a single epoch");
+  auto path = quorum::Path::FromSteps(std::move(steps));
+  if (!path.ok()) return path.status();
+  history.path = *std::move(path);
+  history.tails.reserve(static_cast<size_t>(wire.tails_size()));
+  for (uint64_t tail : wire.tails()) history.tails.push_back(Lsn(tail));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void ToWire(const quorum::PgPath& path, v1::PgPath* out) {
+  HistoryToWire(path, out);
+  for (const quorum::Branch& branch : path.branches) {
+    v1::Branch* wire = out->add_branches();
+    HistoryToWire(branch, wire);
+    wire->set_end(branch.end.at.value());
+    wire->set_end_tail(branch.end.tail.value());
+    ToWire(branch.left_by, wire->mutable_left_by());
+  }
 }
 
 void ToWire(const quorum::Refused& refused, v1::Refused* out) {
@@ -150,24 +184,22 @@ absl::StatusOr<quorum::Manifest> FromWire(const v1::Manifest& wire) {
 }
 
 absl::StatusOr<quorum::PgPath> FromWire(const v1::PgPath& wire) {
-  std::vector<quorum::PathStep> steps;
-  steps.reserve(static_cast<size_t>(wire.steps_size()));
-  for (const v1::PathStep& step : wire.steps()) {
-    steps.push_back(quorum::PathStep{TimelineId(step.timeline()), FromWire(step.epoch()),
-                                     Lsn(step.first_lsn()), Lsn(step.last_lsn())});
+  quorum::PgPath path;
+  if (auto status = HistoryFromWire(wire, path); !status.ok()) return status;
+  for (const v1::Branch& from : wire.branches()) {
+    quorum::Branch branch;
+    if (auto status = HistoryFromWire(from, branch); !status.ok()) return status;
+    branch.end = {Lsn(from.end()), Lsn(from.end_tail())};
+    branch.left_by = FromWire(from.left_by());
+    path.branches.push_back(std::move(branch));
   }
-  if (steps.empty()) return absl::InvalidArgumentError("history without a single epoch");
-  auto path = quorum::Path::FromSteps(std::move(steps));
-  if (!path.ok()) return path.status();
-  quorum::PgPath pg_path{*std::move(path), {}};
-  pg_path.tails.reserve(static_cast<size_t>(wire.tails_size()));
-  for (uint64_t tail : wire.tails()) pg_path.tails.push_back(Lsn(tail));
-  if (auto status = pg_path.Check(); !status.ok()) return status;
-  return pg_path;
+  if (auto status = path.Check(); !status.ok()) return status;
+  return path;
 }
 
 absl::StatusOr<quorum::PgPath> PathOrNoneFromWire(const v1::PgPath& wire) {
-  if (wire.steps_size() == 0 && wire.tails_size() == 0) return quorum::PgPath{};
+  if (wire.steps_size() == 0 && wire.tails_size() == 0 && wire.branches_size() == 0)
+    return quorum::PgPath{};
   return FromWire(wire);
 }
 

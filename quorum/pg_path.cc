@@ -19,9 +19,16 @@ Lsn TailOf(const PgPath& path, size_t i) {
   return i < path.tails.size() ? path.tails[i] : Lsn::Max();
 }
 
-}  // namespace
+// How many steps two paths share, counted from the root. An epoch has one parent and one fork, so
+// what lies before a shared step is shared and cut alike.
+size_t SharedSteps(const Path& a, const Path& b) {
+  const size_t common = std::min(a.steps().size(), b.steps().size());
+  size_t shared = 0;
+  while (shared < common && SameEpoch(a.steps()[shared], b.steps()[shared])) ++shared;
+  return shared;
+}
 
-absl::Status PgPath::Check() const {
+absl::Status CheckTails(const Path& path, const std::vector<Lsn>& tails) {
   if (path.empty()) return absl::InvalidArgumentError("PG path without a step");
   const std::vector<PathStep>& steps = path.steps();
   if (tails.size() + 1 != steps.size()) {
@@ -38,6 +45,36 @@ absl::Status PgPath::Check() const {
                                                      before.value(), " is not of that step"));
     }
     before = tails[i];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBranch(const Branch& branch, const PgPath& history) {
+  if (absl::Status status = CheckTails(branch.path, branch.tails); !status.ok()) return status;
+  const auto refuse = [&](const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat("branch ", branch.path.Describe(), " up to ",
+                                                   branch.end.at.value(), ": ", why));
+  };
+  if (branch.path.timeline() != history.path.timeline()) return refuse("of another timeline");
+  if (SharedSteps(branch.path, history.path) == 0) return refuse("of another root");
+  if (branch.left_by <= branch.path.epoch()) return refuse("left by an epoch before it");
+  if (branch.left_by > history.path.epoch()) return refuse("left by an epoch to come");
+  // The end is a fork like any other.
+  return PgPath::Of(branch)
+      .TryFork(branch.left_by, branch.end.at,
+               std::max(branch.end.at, branch.path.newest().first_lsn).Next(), branch.end.tail)
+      .status();
+}
+
+}  // namespace
+
+absl::Status PgPath::Check() const {
+  if (absl::Status status = CheckTails(path, tails); !status.ok()) return status;
+  for (size_t i = 0; i < branches.size(); ++i) {
+    if (absl::Status status = CheckBranch(branches[i], *this); !status.ok()) return status;
+    if (i > 0 && branches[i].left_by <= branches[i - 1].left_by) {
+      return absl::InvalidArgumentError("branches out of order");
+    }
   }
   return absl::OkStatus();
 }
@@ -60,7 +97,12 @@ absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, L
       return refuse("it starts at or below an earlier epoch");
     }
   }
-  PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}};
+  for (const Branch& branch : branches) {
+    if (first_lsn <= std::max(branch.end.at, branch.path.newest().first_lsn)) {
+      return refuse("it starts at or below what a branch holds");
+    }
+  }
+  PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}, branches};
   const std::vector<PathStep>& steps = child.path.steps();
   for (size_t i = 0; i + 1 < steps.size(); ++i) {
     // Only the steps that end at the fork can have been cut by it; before them nothing changed.
@@ -78,9 +120,27 @@ PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
   return *std::move(child);
 }
 
-// An epoch has one parent and one fork, so two paths that share a step share everything before it,
-// cut alike; they can differ only from the end of the last shared step on. What the segment holds
-// of that step counts up to the lower of the two cuts:
+absl::StatusOr<PgPath> PgPath::TryBacktrack(const PgPath& target, EpochId epoch, ForkPoint fork,
+                                            Lsn first_lsn, ForkPoint end) const {
+  auto child = target.TryFork(epoch, fork.at, first_lsn, fork.tail);
+  if (!child.ok()) return child.status();
+  child->branches = branches;
+  child->branches.push_back(Branch{path, tails, end, epoch});
+  std::erase_if(child->branches, [&](const Branch& branch) {
+    return SharedUpTo(branch.path, child->path) >= branch.end.at;
+  });
+  for (const Branch& branch : child->branches) {
+    if (first_lsn <= std::max(branch.end.at, branch.path.newest().first_lsn)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "epoch ", epoch.number, " starts at ", first_lsn.value(), ", below what a branch holds"));
+    }
+  }
+  if (absl::Status status = child->Check(); !status.ok()) return status;
+  return child;
+}
+
+// Two paths that share a step share everything before it; they can differ only from the end of the
+// last shared step on. What the segment holds of that step counts up to the lower of the two cuts:
 //
 //   from   e1 [1,900] > e2 [1901,...]    scl 2000     e1 was cut at 900 there,
 //   this   e1 [1,700] > e3 [3401,...]                 at 700 here: the PG's tail at 700
@@ -91,16 +151,26 @@ PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
 // Beyond the lower cut the longer of the two histories has records that the segment was never asked
 // to have, or has records that this history does not.
 Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
-  const std::vector<PathStep>& ours = path.steps();
-  const std::vector<PathStep>& theirs = from.path.steps();
-  const size_t common = std::min(ours.size(), theirs.size());
-  size_t shared = 0;
-  while (shared < common && SameEpoch(ours[shared], theirs[shared])) ++shared;
+  const size_t shared = SharedSteps(path, from.path);
   if (shared == 0) return Lsn::None();  // two histories of nothing in common
   const size_t last = shared - 1;
-
   // The lower cut has the lower tail.
   return std::min(scl, std::min(TailOf(*this, last), TailOf(from, last)));
+}
+
+Lsn SharedUpTo(const Path& a, const Path& b) {
+  const size_t shared = SharedSteps(a, b);
+  if (shared == 0) return Lsn::None();
+  return std::min(a.steps()[shared - 1].last_lsn, b.steps()[shared - 1].last_lsn);
+}
+
+PgPath WithoutRecords(PgPath path) {
+  std::fill(path.tails.begin(), path.tails.end(), Lsn::None());
+  for (Branch& branch : path.branches) {
+    std::fill(branch.tails.begin(), branch.tails.end(), Lsn::None());
+    branch.end.tail = Lsn::None();
+  }
+  return path;
 }
 
 PgPath PrefixTo(const PgPath& path, EpochId epoch) {
@@ -111,8 +181,12 @@ PgPath PrefixTo(const PgPath& path, EpochId epoch) {
   steps.back().last_lsn = Lsn::Max();
   auto prefix = Path::FromSteps(std::move(steps));
   INVARIANT(prefix.ok());
-  return PgPath{*std::move(prefix),
-                std::vector<Lsn>(path.tails.begin(), path.tails.begin() + last)};
+  PgPath known{
+      *std::move(prefix), std::vector<Lsn>(path.tails.begin(), path.tails.begin() + last), {}};
+  for (const Branch& branch : path.branches) {
+    if (branch.left_by <= epoch) known.branches.push_back(branch);
+  }
+  return known;
 }
 
 }  // namespace hexad::quorum

@@ -1,4 +1,5 @@
-// A history as one PG sees it: the path, and where the PG's own chain stood at each fork.
+// A history as one PG sees it: the path, where the PG's own chain stood at each fork, and the
+// branches that backtracks left behind on the way (docs/fork.md).
 //
 // A segment that missed several openings can tell from this alone how much of its chain still
 // counts: it finds the last step that it shares, and cuts its SCL to that step's tail.
@@ -11,14 +12,35 @@
 
 namespace hexad::quorum {
 
+// Where an epoch leaves a history, and this PG's chain there.
+struct ForkPoint {
+  Lsn at;    // the last LSN that the new epoch sees
+  Lsn tail;  // this PG's last record at or below it
+  friend bool operator==(const ForkPoint&, const ForkPoint&) = default;
+};
+
+// A history that a backtrack left behind. It can be read, cloned and returned to up to its end.
+struct Branch {
+  Path path;               // its newest step is open-ended, as every path's
+  std::vector<Lsn> tails;  // as PgPath's
+  ForkPoint end;           // the VDL' of the opening that left it, and this PG's tail there
+  EpochId left_by;         // that opening's epoch
+  friend bool operator==(const Branch&, const Branch&) = default;
+};
+
 struct PgPath {
   Path path;
   // tails[i]: this PG's last record at or below path.steps()[i].last_lsn, None() if it has none
   // yet. One fewer than steps: the newest step is still being written.
   std::vector<Lsn> tails;
+  std::vector<Branch> branches;  // oldest left first
 
-  static PgPath Root(TimelineId timeline) { return PgPath{Path::Root(timeline), {}}; }
-  // Sizes agree; tails rise and lie at or below their step's end. For bytes from outside.
+  static PgPath Root(TimelineId timeline) { return PgPath{Path::Root(timeline), {}, {}}; }
+  // A branch as a history of its own, which forgets the other ones.
+  static PgPath Of(const Branch& branch) { return PgPath{branch.path, branch.tails, {}}; }
+  // Sizes agree; tails rise and lie at or below their step's end; every branch is a history of this
+  // timeline that ends where it can be forked, left by an epoch of this path or of another branch.
+  // For bytes from outside.
   absl::Status Check() const;
   // The PG's last record at or below the newest fork: where the newest epoch's chain attaches.
   Lsn fork_tail() const { return tails.empty() ? Lsn::None() : tails.back(); }
@@ -27,15 +49,27 @@ struct PgPath {
   absl::StatusOr<PgPath> TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
   // The same. REQUIRES: it can be.
   PgPath Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
+  // The history that `epoch` continues when it backtracks to `fork` on `target`: this one, or that
+  // of one of its branches. This history, recovered up to `end`, is left behind as a branch; a
+  // branch that the new history holds whole is one no more. INVALID_ARGUMENT as above.
+  absl::StatusOr<PgPath> TryBacktrack(const PgPath& target, EpochId epoch, ForkPoint fork,
+                                      Lsn first_lsn, ForkPoint end) const;
 
-  // A chain was whole up to `scl` on `from`. Up to where is it whole on this path?
+  // A chain was whole up to `scl` on `from`. Up to where is it whole on this path? (Of the two
+  // heads: what `from` held of its branches does not count.)
   Lsn SclFrom(const PgPath& from, Lsn scl) const;
 
   friend bool operator==(const PgPath&, const PgPath&) = default;
 };
 
+// Up to which LSN two paths are one history; None() if they share nothing, Max() if they are equal.
+Lsn SharedUpTo(const Path& a, const Path& b);
+
 // The same history up to one of its epochs, which is open-ended again.
 // REQUIRES: path.Find(the path's timeline, epoch).
 PgPath PrefixTo(const PgPath& path, EpochId epoch);
+
+// The same history for a PG that has been part of none yet: no fork left a record in it.
+PgPath WithoutRecords(PgPath path);
 
 }  // namespace hexad::quorum

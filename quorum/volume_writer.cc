@@ -285,11 +285,8 @@ void VolumeWriter::On(const Grow& grow, Instant now, Effects& out) {
   growth.next.geometry_epoch = GeometryEpoch(start_.manifest.geometry_epoch.value() + 1);
   INVARIANT(growth.next.Check().ok());
 
-  // The new PG has been part of no history yet: no fork left a record in it.
-  PgPath path{start_.pg_paths[0].path, {}};
-  path.tails.assign(path.path.steps().size() - 1, Lsn::None());
   const size_t index = lanes_.size();
-  AddLane(grow.membership, std::move(path), /*create=*/true);
+  AddLane(grow.membership, WithoutRecords(start_.pg_paths[0]), /*create=*/true);
   growth_ = std::move(growth);
 
   LaneTurn turn = Turn(now, out);

@@ -8,6 +8,7 @@
 namespace hexad::storage_node {
 namespace {
 
+using quorum::Branch;
 using quorum::Manifest;
 using quorum::Member;
 using quorum::Membership;
@@ -16,7 +17,7 @@ using quorum::PgPath;
 using quorum::RegisterState;
 using quorum::RosterNode;
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormat = 2;
 
 // --- pieces --------------------------------------------------------------------------------------
 
@@ -44,6 +45,18 @@ void Put(std::string& out, const Membership& membership) {
   AppendLe(out, membership.write);
   AppendLe<uint32_t>(out, static_cast<uint32_t>(membership.members.size()));
   for (const Member& member : membership.members) PutNode(out, member);
+}
+template <class History>  // a PgPath or a Branch: both are a path and its tails
+void PutHistory(std::string& out, const History& history) {
+  AppendLe<uint32_t>(out, static_cast<uint32_t>(history.path.steps().size()));
+  for (const PathStep& step : history.path.steps()) {
+    AppendLe(out, step.timeline.value());
+    Put(out, step.epoch);
+    AppendLe(out, step.first_lsn.value());
+    AppendLe(out, step.last_lsn.value());
+  }
+  AppendLe<uint32_t>(out, static_cast<uint32_t>(history.tails.size()));
+  for (const Lsn tail : history.tails) AppendLe(out, tail.value());
 }
 
 std::string GetText(ByteReader& in) {
@@ -96,6 +109,15 @@ PathStep GetStep(ByteReader& in) {
   step.first_lsn = GetLsn(in);
   step.last_lsn = GetLsn(in);
   return step;
+}
+
+template <class History>
+absl::Status GetHistory(ByteReader& in, History& history) {
+  auto path = quorum::Path::FromSteps(GetList<PathStep>(in, GetStep));
+  if (!path.ok()) return path.status();
+  history.path = *std::move(path);
+  history.tails = GetList<Lsn>(in, GetLsn);
+  return absl::OkStatus();
 }
 
 std::string Begin() {
@@ -190,15 +212,14 @@ std::string Encode(EpochId promise) {
 
 std::string Encode(const PgPath& path) {
   std::string out = Begin();
-  AppendLe<uint32_t>(out, static_cast<uint32_t>(path.path.steps().size()));
-  for (const PathStep& step : path.path.steps()) {
-    AppendLe(out, step.timeline.value());
-    Put(out, step.epoch);
-    AppendLe(out, step.first_lsn.value());
-    AppendLe(out, step.last_lsn.value());
+  PutHistory(out, path);
+  AppendLe<uint32_t>(out, static_cast<uint32_t>(path.branches.size()));
+  for (const Branch& branch : path.branches) {
+    PutHistory(out, branch);
+    AppendLe(out, branch.end.at.value());
+    AppendLe(out, branch.end.tail.value());
+    Put(out, branch.left_by);
   }
-  AppendLe<uint32_t>(out, static_cast<uint32_t>(path.tails.size()));
-  for (const Lsn tail : path.tails) AppendLe(out, tail.value());
   return out;
 }
 
@@ -269,13 +290,18 @@ absl::StatusOr<EpochId> DecodePromise(std::string_view bytes) {
 absl::StatusOr<PgPath> DecodePath(std::string_view bytes) {
   auto in = Open(bytes, "path");
   if (!in.ok()) return in.status();
-  auto steps = GetList<PathStep>(*in, GetStep);
   PgPath path;
-  path.tails = GetList<Lsn>(*in, GetLsn);
+  if (auto status = GetHistory(*in, path); !status.ok()) return status;
+  const auto branches = in->Int<uint32_t>();
+  for (uint32_t i = 0; i < branches && in->ok(); ++i) {
+    Branch branch;
+    if (auto status = GetHistory(*in, branch); !status.ok()) return status;
+    branch.end.at = GetLsn(*in);
+    branch.end.tail = GetLsn(*in);
+    branch.left_by = GetEpoch(*in);
+    path.branches.push_back(std::move(branch));
+  }
   if (auto status = Close(*in, "path"); !status.ok()) return status;
-  auto checked = quorum::Path::FromSteps(std::move(steps));
-  if (!checked.ok()) return checked.status();
-  path.path = *std::move(checked);
   if (auto status = path.Check(); !status.ok()) return status;
   return path;
 }

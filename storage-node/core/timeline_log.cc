@@ -1,6 +1,7 @@
 #include "storage-node/core/timeline_log.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "quorum/base/check.h"
 #include "quorum/base/marks.h"
@@ -8,6 +9,7 @@
 namespace hexad::storage_node {
 
 using quorum::Boxcar;
+using quorum::Branch;
 using quorum::Path;
 using quorum::PathStep;
 using quorum::PgPath;
@@ -18,6 +20,18 @@ using quorum::SclTracker;
 
 namespace {
 
+// A history's last record at or below `up_to`, if everything that it sees there is in the page
+// store, and `up_to` is a record of a kept history.
+Lsn StoredTail(const Path& path, const std::vector<Lsn>& tails, Lsn up_to) {
+  Lsn tail;
+  for (size_t i = 0; i < path.steps().size(); ++i) {
+    const PathStep& step = path.steps()[i];
+    if (i == tails.size() || step.last_lsn > up_to) return step.first_lsn <= up_to ? up_to : tail;
+    tail = tails[i];
+  }
+  return tail;
+}
+
 // The path's intervals at or below `up_to`, newest first.
 std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
   std::vector<LsnRange> ranges;
@@ -26,6 +40,24 @@ std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
     const Lsn last = std::min(step->last_lsn, up_to);
     if (step->first_lsn <= last) ranges.push_back({step->timeline, step->first_lsn, last});
   }
+  return ranges;
+}
+
+// The same of everything that a head or one of its branches sees.
+std::vector<LsnRange> KeptUpTo(const PgPath& kept, Lsn up_to) {
+  std::map<Lsn, LsnRange, std::greater<>> by_first;  // no two epochs that wrote start at the same
+  const auto add = [&](const std::vector<LsnRange>& ranges) {
+    for (const LsnRange& range : ranges) {
+      const auto [at, is_new] = by_first.try_emplace(range.first, range);
+      if (!is_new) at->second.last = std::max(at->second.last, range.last);
+    }
+  };
+  add(RangesUpTo(kept.path, up_to));
+  for (const Branch& branch : kept.branches) {
+    add(RangesUpTo(branch.path, std::min(up_to, branch.end.at)));
+  }
+  std::vector<LsnRange> ranges;
+  for (const auto& [first, range] : by_first) ranges.push_back(range);
   return ranges;
 }
 
@@ -75,7 +107,10 @@ std::optional<VisibleRun> VisibleIn(const Boxcar& boxcar, const Path& path) {
 }
 
 TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
-    : timeline_(timeline), begun_(std::move(begun)), chain_(mark.up_to), mark_(std::move(mark)) {
+    : timeline_(timeline),
+      begun_(std::move(begun)),
+      chain_(StoredTail(begun_.path, begun_.tails, mark.up_to)),
+      mark_(std::move(mark)) {
   INVARIANT(!begun_.path.empty());
   INVARIANT(begun_.path.timeline() == timeline_);
   HearForks();
@@ -89,14 +124,22 @@ TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
 // --- the history ---------------------------------------------------------------------------------
 
 bool TimelineLog::CanAdopt(const PgPath& path) const {
-  return path.SclFrom(begun_, scl()) >= std::max(mark_.up_to, coalescing_to_);
+  if (quorum::SharedUpTo(path.path, begun_.path) < mark_.gc_floor) return false;
+  const Lsn stored = std::max(mark_.up_to, coalescing_to_);
+  const auto keeps = [&](const Path& history, Lsn end) {
+    return end >= stored && history.Visible(timeline_, stored);
+  };
+  // Only LSNs are compared: those of two epochs that wrote are never the same.
+  return stored.IsNone() || keeps(path.path, Lsn::Max()) ||
+         std::any_of(path.branches.begin(), path.branches.end(),
+                     [&](const Branch& branch) { return keeps(branch.path, branch.end.at); });
 }
 
 void TimelineLog::Adopt(PgPath path) {
   INVARIANT(CanAdopt(path));
   INVARIANT(path.path.timeline() == timeline_);
   INVARIANT(begun_.path.epoch() <= path.path.epoch());
-  chain_ = SclTracker(path.SclFrom(begun_, scl()));
+  chain_ = SclTracker(BaseOn(path));
   begun_ = std::move(path);
   for (const auto& [first, hot] : hot_) {
     if (hot.durable) AddVisible(hot.boxcar, begun_.path, chain_);
@@ -106,13 +149,38 @@ void TimelineLog::Adopt(PgPath path) {
   ForgetMended();
 }
 
+Lsn TimelineLog::BaseOn(const PgPath& path) const {
+  Lsn base = path.SclFrom(begun_, scl());
+  for (const Branch& branch : begun_.branches) {
+    const Lsn stored = StoredTail(branch.path, branch.tails, std::min(mark_.up_to, branch.end.at));
+    base = std::max(base, path.SclFrom(PgPath::Of(branch), std::min(stored, branch.end.tail)));
+  }
+  return base;
+}
+
+const Branch* TimelineLog::BranchToFill() const {
+  for (const Branch& branch : begun_.branches) {
+    if (branch.end.tail > mark_.up_to && SclOn(PgPath::Of(branch)) < branch.end.tail)
+      return &branch;
+  }
+  return nullptr;
+}
+
 // A fork is planned at a recovered VDL, and begun only after everything below it reached a write
-// quorum: so at each fork on the path the VDL of the epoch that was forked is known.
+// quorum: so at each fork on the path the VDL of the epoch that was forked is known. And so is that
+// of a branch at its end: what a backtrack leaves behind was brought to a write quorum, too.
 void TimelineLog::HearForks() {
-  for (const PathStep& step : begun_.path.steps()) {
-    if (step.timeline == timeline_ && step.last_lsn != Lsn::Max()) {
-      HearVdl(step.epoch, step.last_lsn);
+  const auto hear = [&](const Path& path) {
+    for (const PathStep& step : path.steps()) {
+      if (step.timeline == timeline_ && step.last_lsn != Lsn::Max()) {
+        HearVdl(step.epoch, step.last_lsn);
+      }
     }
+  };
+  hear(begun_.path);
+  for (const Branch& branch : begun_.branches) {
+    hear(branch.path);
+    HearVdl(branch.path.epoch(), branch.end.at);
   }
 }
 
@@ -126,8 +194,8 @@ void TimelineLog::HearVdl(EpochId epoch, Lsn vdl) {
 void TimelineLog::HearPgmrpl(Lsn pgmrpl) { pgmrpl_ = std::max(pgmrpl_, pgmrpl); }
 
 Lsn TimelineLog::SclOn(const PgPath& path) const {
-  if (path == begun_) return scl();
-  SclTracker chain(path.SclFrom(begun_, scl()));
+  if (path.path == begun_.path) return scl();
+  SclTracker chain(BaseOn(path));
   for (const auto& [first, hot] : hot_) {
     if (hot.durable) AddVisible(hot.boxcar, path.path, chain);
   }
@@ -240,11 +308,42 @@ Lsn TimelineLog::whole_below() const {
 }
 
 // A lost boxcar matters no more when the chain is whole beyond its first record, or when it lies on
-// a branch that this history left: an opening without this segment found what was acknowledged, and
-// forked above that.
+// no history that is kept: an opening without this segment found what was acknowledged, and forked
+// above that.
 void TimelineLog::ForgetMended() {
-  std::erase_if(lost_,
-                [&](Lsn lost) { return lost <= scl() || !begun_.path.Visible(timeline_, lost); });
+  if (lost_.empty()) return;
+  const auto matters = [&](Lsn lost) {
+    if (begun_.path.Visible(timeline_, lost) && lost > scl()) return true;
+    return std::any_of(begun_.branches.begin(), begun_.branches.end(), [&](const Branch& branch) {
+      return lost <= branch.end.at && branch.path.Visible(timeline_, lost) &&
+             lost > SclOn(PgPath::Of(branch));
+    });
+  };
+  std::erase_if(lost_, [&](Lsn lost) { return !matters(lost); });
+}
+
+bool TimelineLog::IsKept(Lsn lsn) const {
+  return begun_.path.Visible(timeline_, lsn) ||
+         std::any_of(begun_.branches.begin(), begun_.branches.end(), [&](const Branch& branch) {
+           return lsn <= branch.end.at && branch.path.Visible(timeline_, lsn);
+         });
+}
+
+std::optional<Lsn> TimelineLog::LastKept(const Boxcar& boxcar) const {
+  std::optional<Lsn> last;
+  if (const auto run = VisibleIn(boxcar, begun_.path)) last = run->last;
+  for (const Branch& branch : begun_.branches) {
+    const auto run = VisibleIn(boxcar, branch.path);
+    if (!run.has_value() || run->first > branch.end.at) continue;
+    Lsn end = run->first;
+    RecordCursor cursor(boxcar);
+    for (RecordView record;
+         cursor.Next(record) && record.lsn <= std::min(run->last, branch.end.at);) {
+      end = record.lsn;
+    }
+    last = last.has_value() ? std::max(*last, end) : end;
+  }
+  return last;
 }
 
 void TimelineLog::IndexRecords(const Boxcar& boxcar) {
@@ -304,26 +403,27 @@ void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) con
 // --- coalescing ----------------------------------------------------------------------------------
 
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
-  const Lsn limit = std::min(scl(), begun_vdl_);
+  Lsn limit = std::min(scl(), begun_vdl_);
+  if (const Branch* missing = BranchToFill()) {
+    limit = std::min(limit, quorum::SharedUpTo(missing->path, begun_.path));
+  }
   CoalescePlan plan;
   for (const auto& [first, hot] : hot_) {
     if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;
-    const auto run = VisibleIn(hot.boxcar, begun_.path);
-    if (!run.has_value()) {
+    const auto last = LastKept(hot.boxcar);
+    if (!last.has_value()) {
       SOMETIMES(coalescer_drops_a_dead_branch);
       continue;  // dropped with the rest, never folded
     }
     plan.boxcars.push_back(hot.boxcar);
-    plan.up_to = run->last;
+    plan.up_to = *last;
   }
   if (plan.boxcars.empty()) return std::nullopt;
   plan.timeline = timeline_;
   plan.floor = std::max(mark_.gc_floor, std::min(pgmrpl_, plan.up_to));
-  plan.visible = RangesUpTo(begun_.path, plan.up_to);
+  plan.visible = KeptUpTo(begun_, plan.up_to);
   for (const TruncateMark& truncate : mark_.truncates) {
-    if (truncate.lsn <= plan.up_to && begun_.path.Visible(timeline_, truncate.lsn)) {
-      plan.truncates.push_back(truncate);
-    }
+    if (truncate.lsn <= plan.up_to && IsKept(truncate.lsn)) plan.truncates.push_back(truncate);
   }
   return plan;
 }
@@ -360,7 +460,6 @@ void TimelineLog::CoalesceStarted(const CoalescePlan& plan) {
 
 void TimelineLog::CoalesceDone(Lsn up_to) {
   INVARIANT(up_to >= mark_.up_to);
-  INVARIANT(up_to <= scl());
   mark_.up_to = up_to;
   std::vector<TruncateMark> kept = MarkAt(up_to, mark_.gc_floor).truncates;
   for (const TruncateMark& truncate : mark_.truncates) {
@@ -377,7 +476,7 @@ void TimelineLog::CoalesceDone(Lsn up_to) {
 }
 
 void TimelineLog::CheckInvariants() const {
-  INVARIANT(mark_.up_to <= scl());
+  INVARIANT(StoredTail(begun_.path, begun_.tails, mark_.up_to) <= scl());
   INVARIANT(scl() <= highest());
   size_t bytes = 0;
   Lsn last;

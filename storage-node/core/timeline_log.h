@@ -8,6 +8,10 @@
 //
 // coalesced <= vdl heard: only what can never be annulled leaves the hot log. So everything that an
 // opening asks for (records above the VDL) is always here.
+//
+// "Coalesced" speaks of every history that is kept, the head and the branches (docs/fork.md):
+// whatever one of them sees at or below the mark is in the page store. After a backtrack the mark
+// may lie above SCL, on the branch that was left.
 #pragma once
 
 #include <map>
@@ -40,8 +44,9 @@ class TimelineLog {
 
   // --- the history -------------------------------------------------------------------------------
   const quorum::PgPath& begun() const { return begun_; }
-  // May that history follow? Not if it forks below what is in the page store, or on its way there:
-  // no opening forks below a VDL that was heard.
+  // May that history follow? Not if it forks below the GC floor, where versions were merged; and
+  // not if what is in the page store, or on its way there, lies neither on it nor on a branch of
+  // it: no opening forks below a VDL that was heard and keeps no branch.
   bool CanAdopt(const quorum::PgPath& path) const;
   // A newer epoch was accepted (durably): SCL and VDL heard are re-read along its path.
   void Adopt(quorum::PgPath path);
@@ -56,6 +61,8 @@ class TimelineLog {
   Lsn vdl_heard() const { return begun_vdl_; }
   // One more than the highest page that any durable record named, coalesced or not.
   uint64_t pages_seen() const { return mark_.pages_seen; }
+  // The first branch that is not whole here, nullptr if all are.
+  const quorum::Branch* BranchToFill() const;
   // The same two along another history.
   Lsn SclOn(const quorum::PgPath& path) const;
   Lsn VdlOn(const quorum::Path& path) const;
@@ -93,7 +100,8 @@ class TimelineLog {
   void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan) const;
 
   // --- coalescing --------------------------------------------------------------------------------
-  // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard).
+  // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard), and
+  // with them what branches see; not beyond the start of a branch that is not whole here yet.
   // Nothing if there is none. Fills up_to, floor, visible and boxcars.
   std::optional<CoalescePlan> PlanCoalesce() const;
   // The marks to persist before and after that plan is carried out.
@@ -111,6 +119,11 @@ class TimelineLog {
     bool durable = false;
   };
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
+  // How much of a history needs no hot log: what the head's chain and the page store hold of it.
+  Lsn BaseOn(const quorum::PgPath& path) const;
+  // The last of a boxcar's records that a kept history sees.
+  std::optional<Lsn> LastKept(const quorum::Boxcar& boxcar) const;
+  bool IsKept(Lsn lsn) const;
   void HearForks();
   void ForgetMended();
   bool Overlaps(const quorum::Boxcar& boxcar) const;
