@@ -1,0 +1,123 @@
+// What a backtrack leaves on one segment: the branch that is kept, how far it is whole here, and
+// what the coalescer may take of it (docs/fork.md).
+#include "gtest/gtest.h"
+#include "storage-node/core/timeline_log.h"
+
+namespace hexad::storage_node {
+namespace {
+
+using quorum::Boxcar;
+using quorum::PgPath;
+
+const TimelineId kTimeline{0xA};
+const PgId kPg = quorum::MakePgId(kTimeline, 0);
+EpochId E(uint32_t number) { return EpochId{number, number}; }
+
+// Records [first, last] of one PG, each the next one's predecessor.
+Boxcar Box(EpochId epoch, uint64_t first, uint64_t last, uint64_t prev) {
+  quorum::BoxcarBuilder builder(kTimeline, kPg, epoch);
+  Lsn before(prev);
+  for (uint64_t lsn = first; lsn <= last; ++lsn) {
+    quorum::RecordView record;
+    record.lsn = Lsn(lsn);
+    record.volume_prev = record.pg_prev = before;
+    record.epoch_number = epoch.number;
+    record.flags = quorum::RecordFlags::kAll;
+    record.commit_time = CommitTime(1);
+    builder.Add(record);
+    before = Lsn(lsn);
+  }
+  return builder.Seal(Lsn(), Lsn());
+}
+
+// Epoch 1 wrote 1..9 and was backtracked to 4; epoch 2 wrote 2001 and 2002.
+class Backtracked : public ::testing::Test {
+ protected:
+  const PgPath first = PgPath::Root(kTimeline).Fork(E(1), Lsn(), Lsn(1), Lsn());
+  const PgPath second =
+      *first.TryBacktrack(first, E(2), {Lsn(4), Lsn(4)}, Lsn(2001), {Lsn(9), Lsn(9)});
+  const PgPath left = PgPath::Of(second.branches.at(0));
+
+  TimelineLog With(const PgPath& path, Lsn coalesced = Lsn(), Lsn floor = Lsn()) {
+    return TimelineLog(kTimeline, path, CoalescedMark{coalesced, floor, {}, 0});
+  }
+  static void LoadBranch(TimelineLog& log) {
+    log.Load(Box(E(1), 1, 6, 0));
+    log.Load(Box(E(1), 7, 9, 6));
+  }
+  static void LoadHead(TimelineLog& log) {
+    log.Load(Box(E(2), 2001, 2002, 4));
+    log.HearVdl(E(2), Lsn(2002));
+  }
+};
+
+TEST_F(Backtracked, TheHeadIsCutAndTheBranchStaysWhole) {
+  TimelineLog log = With(first);
+  LoadBranch(log);
+  ASSERT_TRUE(log.CanAdopt(second));
+  log.Adopt(second);
+  EXPECT_EQ(log.scl(), Lsn(4));
+  EXPECT_EQ(log.SclOn(left), Lsn(9));
+  EXPECT_EQ(log.VdlOn(left.path), Lsn(9)) << "what is left behind was recovered";
+  EXPECT_EQ(log.BranchToFill(), nullptr);
+}
+
+TEST_F(Backtracked, TheCoalescerTakesTheBranchWithTheHead) {
+  TimelineLog log = With(second);
+  LoadBranch(log);
+  LoadHead(log);
+  const auto plan = log.PlanCoalesce();
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(plan->up_to, Lsn(2002));
+  ASSERT_EQ(plan->visible.size(), 2u);
+  EXPECT_EQ(plan->visible[0].first, Lsn(2001));
+  EXPECT_EQ(plan->visible[1].last, Lsn(9)) << "the branch's part too";
+}
+
+TEST_F(Backtracked, ABranchThatIsNotWholeHereHoldsTheCoalescer) {
+  TimelineLog log = With(second);
+  log.Load(Box(E(1), 1, 4, 0));
+  log.Load(Box(E(1), 5, 6, 4));
+  LoadHead(log);
+  ASSERT_NE(log.BranchToFill(), nullptr);
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(4)) << "up to where it was left";
+  log.Load(Box(E(1), 7, 9, 6));
+  EXPECT_EQ(log.BranchToFill(), nullptr);
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(2002));
+}
+
+TEST_F(Backtracked, WhatIsCoalescedMayBeLeftBehindButNotLost) {
+  TimelineLog log = With(first, /*coalesced=*/Lsn(9), /*floor=*/Lsn(3));
+  EXPECT_TRUE(log.CanAdopt(second));
+  EXPECT_FALSE(log.CanAdopt(first.Fork(E(2), Lsn(4), Lsn(2001), Lsn(4)))) << "without a branch";
+  const auto below = first.TryBacktrack(first, E(2), {Lsn(2), Lsn(2)}, Lsn(2001), {Lsn(9), Lsn(9)});
+  EXPECT_FALSE(log.CanAdopt(*below)) << "versions below the floor were merged";
+  log.Adopt(second);
+  EXPECT_EQ(log.scl(), Lsn(4));
+  EXPECT_EQ(log.SclOn(left), Lsn(9));
+}
+
+TEST_F(Backtracked, ARestartKnowsBothHistoriesFromTheMark) {
+  TimelineLog log = With(second, /*coalesced=*/Lsn(9));
+  EXPECT_EQ(log.scl(), Lsn(4));
+  EXPECT_EQ(log.SclOn(left), Lsn(9));
+  LoadHead(log);
+  EXPECT_EQ(log.scl(), Lsn(2002));
+  log.CheckInvariants();
+}
+
+TEST_F(Backtracked, ReturningFindsEverythingUpToTheEnd) {
+  const PgPath third =
+      *second.TryBacktrack(left, E(3), {Lsn(9), Lsn(9)}, Lsn(4001), {Lsn(2002), Lsn(2002)});
+  ASSERT_EQ(third.branches.size(), 1u) << "the head holds the first branch whole";
+  EXPECT_EQ(third.branches[0].path.epoch(), E(2));
+  TimelineLog log = With(second, /*coalesced=*/Lsn(9));
+  LoadHead(log);
+  ASSERT_TRUE(log.CanAdopt(third));
+  log.Adopt(third);
+  EXPECT_EQ(log.scl(), Lsn(9));
+  EXPECT_EQ(log.SclOn(PgPath::Of(third.branches[0])), Lsn(2002));
+}
+
+}  // namespace
+}  // namespace hexad::storage_node
