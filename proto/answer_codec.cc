@@ -64,6 +64,17 @@ struct Encoder {
     wire->set_geometry_epoch(in.geometry_epoch.value());
   }
   void operator()(const quorum::Ack& in) const { out->mutable_ack()->set_scl(in.scl.value()); }
+  void operator()(const quorum::CommitFound& in) const {
+    v1::CommitFound* wire = out->mutable_commit_found();
+    const auto put = [](const quorum::CommitPoint& commit, v1::CommitPoint* to) {
+      to->set_lsn(commit.lsn.value());
+      to->set_time(commit.time.value());
+    };
+    wire->set_scl(in.scl.value());
+    if (in.before) put(*in.before, wire->mutable_before());
+    if (in.after) put(*in.after, wire->mutable_after());
+    wire->set_tail(in.tail.value());
+  }
   void operator()(const quorum::Refused& in) const { ToWire(in, out->mutable_refused()); }
 };
 
@@ -139,6 +150,16 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, v1::LogPart& wire) {
   return part;
 }
 
+SegmentAnswer Decode(Envelope from, const v1::CommitFound& wire) {
+  const auto point = [](const v1::CommitPoint& commit) {
+    return quorum::CommitPoint{Lsn(commit.lsn()), CommitTime(commit.time())};
+  };
+  quorum::CommitFound found{from, Lsn(wire.scl()), {}, {}, Lsn(wire.tail())};
+  if (wire.has_before()) found.before = point(wire.before());
+  if (wire.has_after()) found.after = point(wire.after());
+  return found;
+}
+
 absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Refused& wire) {
   auto refused = FromWire(wire);
   if (!refused.ok()) return refused.status();
@@ -175,6 +196,8 @@ absl::StatusOr<SegmentAnswer> FromWire(v1::SegmentAnswer&& wire) {
       return quorum::Ack{from, Lsn(wire.ack().scl())};
     case v1::SegmentAnswer::kRefused:
       return Decode(from, wire.refused());
+    case v1::SegmentAnswer::kCommitFound:
+      return Decode(from, wire.commit_found());
     case v1::SegmentAnswer::ANSWER_NOT_SET:
       break;
   }

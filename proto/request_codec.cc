@@ -49,6 +49,16 @@ struct Encoder {
     wire->set_pgmrpl(in.pgmrpl.value());
     wire->set_boxcar(in.boxcar.view().data(), in.boxcar.size());
   }
+  void operator()(const quorum::FindCommit& in) const {
+    v1::FindCommit* wire = out->mutable_find_commit();
+    ToWire(in.history, wire->mutable_history());
+    wire->set_up_to(in.up_to.value());
+    if (const auto* lsn = std::get_if<Lsn>(&in.target)) {
+      wire->set_lsn(lsn->value());
+    } else {
+      wire->set_time(std::get<CommitTime>(in.target).value());
+    }
+  }
 };
 
 absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::CreateSegment& wire) {
@@ -108,6 +118,23 @@ absl::StatusOr<SegmentRequest> Decode(Envelope to, v1::Append& wire) {
   return quorum::Append{to, Lsn(wire.vdl()), Lsn(wire.pgmrpl()), std::move(boxcar)};
 }
 
+absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::FindCommit& wire) {
+  auto history = FromWire(wire.history());
+  if (!history.ok()) return history.status();
+  quorum::FindCommit find{to, *std::move(history), Lsn(wire.up_to()), Lsn()};
+  switch (wire.target_case()) {
+    case v1::FindCommit::kLsn:
+      find.target = Lsn(wire.lsn());
+      return find;
+    case v1::FindCommit::kTime:
+      find.target = CommitTime(wire.time());
+      return find;
+    case v1::FindCommit::TARGET_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a search for a commit without a target");
+}
+
 }  // namespace
 
 void ToWire(const SegmentRequest& request, v1::SegmentRequest* out) {
@@ -134,6 +161,8 @@ absl::StatusOr<SegmentRequest> FromWire(v1::SegmentRequest&& wire) {
       return Decode(to, wire.begin());
     case v1::SegmentRequest::kAppend:
       return Decode(to, *wire.mutable_append());
+    case v1::SegmentRequest::kFindCommit:
+      return Decode(to, wire.find_commit());
     case v1::SegmentRequest::REQUEST_NOT_SET:
       break;
   }

@@ -87,8 +87,17 @@ struct Append {
   BytesRef boxcar;
 };
 
-using SegmentRequest =
-    std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill, Begin, Append>;
+// "Where may this history be forked?" The commits around an LSN or a time, as far as this PG's
+// records tell. Answered by CommitFound. to.epoch: one that may read here, or that was promised.
+struct FindCommit {
+  Envelope to;
+  PgPath history;
+  Lsn up_to;  // the history's VDL, as the asker knows it: what lies above is nobody's business
+  std::variant<Lsn, CommitTime> target;
+};
+
+using SegmentRequest = std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill,
+                                    Begin, Append, FindCommit>;
 
 // --- answers -------------------------------------------------------------------------------------
 
@@ -145,6 +154,20 @@ struct Ack {
   Lsn scl;
 };
 
+struct CommitPoint {
+  Lsn lsn;  // a CPL
+  CommitTime time;
+  friend bool operator==(const CommitPoint&, const CommitPoint&) = default;
+};
+
+struct CommitFound {
+  Envelope from;
+  Lsn scl;                            // along the history: what follows is not known here
+  std::optional<CommitPoint> before;  // the last CPL of this PG at or before the target
+  std::optional<CommitPoint> after;   // the first one after it
+  Lsn tail;                           // the last record at or below the target; an LSN was asked
+};
+
 enum class RefusalReason : uint8_t {
   kStaleEpoch = 1,       // something higher was promised: see promised
   kStaleMembership = 2,  // see membership_epoch
@@ -167,8 +190,8 @@ struct Refused {
   std::string message;  // for people: what, and which LSNs, epochs, PG
 };
 
-using SegmentAnswer =
-    std::variant<Created, Polled, Promised, InventoryTaken, LogPart, Refilled, Begun, Ack, Refused>;
+using SegmentAnswer = std::variant<Created, Polled, Promised, InventoryTaken, LogPart, Refilled,
+                                   Begun, Ack, CommitFound, Refused>;
 
 // --- reads and gossip (unary) --------------------------------------------------------------------
 

@@ -135,6 +135,12 @@ struct ServeFetch {
   LogPlan plan;
 };
 
+// Find the commit as planned (core/chain_index.h), on any thread, then answer the stream.
+struct ServeFind {
+  ConnId conn;
+  FindPlan plan;
+};
+
 struct AskPeer {
   NodeId peer;
   quorum::GossipAsk ask;
@@ -170,8 +176,9 @@ struct DropSegmentsDone {
   absl::Status status;
 };
 
-using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, AskPeer,
-                                Coalesce, CallRefused, FormDone, RegisterDone, DropSegmentsDone>;
+using NodeEffect =
+    std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, ServeFind, AskPeer, Coalesce,
+                 CallRefused, FormDone, RegisterDone, DropSegmentsDone>;
 
 // ---- the core -----------------------------------------------------------------------------------
 

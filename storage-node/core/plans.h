@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "quorum/messages.h"
@@ -51,6 +52,16 @@ struct LogPlan {
   Lsn scl;  // of this segment along `path`, for a gossip answer
   Lsn vdl_heard;
   bool in_use = false;  // of the path's epoch, likewise
+};
+
+// Where a history can be forked: FindInChain (chain_index.h) carries it out.
+struct FindPlan {
+  quorum::Envelope envelope;
+  std::variant<Lsn, CommitTime> target;
+  std::vector<LsnRange> visible;    // newest first, up to `up_to`
+  Lsn up_to;                        // SCL along the history, or a branch's end
+  Lsn coalesced;                    // the hot log holds what is above
+  std::vector<quorum::Boxcar> hot;  // durable, by LSN
 };
 
 // Fold the hot log of one timeline up to `up_to` into the page store. GroupByPage (page_builder.h)

@@ -168,6 +168,7 @@ class Segment {
   void On(ConnId conn, const quorum::Refill& request, Instant now, SegmentOutlet& out);
   void On(ConnId conn, const quorum::Begin& request, Instant now, SegmentOutlet& out);
   void On(ConnId conn, const quorum::Append& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::FindCommit& request, Instant now, SegmentOutlet& out);
 
   void Done(AfterCreate& then, SegmentOutlet& out);
   void Done(AfterPromise& then, SegmentOutlet& out);

@@ -142,6 +142,34 @@ void Segment::AnswerInventory(ConnId conn, const Envelope& envelope, Timeline& t
   out.Emit(Reply{conn, quorum::InventoryTaken{envelope, *std::move(inventory)}});
 }
 
+// --- where to fork -------------------------------------------------------------------------------
+
+void Segment::On(ConnId conn, const quorum::FindCommit& request, Instant, SegmentOutlet& out) {
+  Refused refusal;
+  Timeline* timeline = Admit(request.to, refusal);
+  if (timeline == nullptr) {
+    out.Emit(Reply{conn, std::move(refusal)});
+    return;
+  }
+  const auto refuse = [&](RefusalReason reason, const char* why) {
+    out.Emit(Reply{conn, Refusal(request.to, reason, why)});
+  };
+  if (request.to.epoch != timeline->promised_durably) {
+    return refuse(RefusalReason::kNeedsBegin, "this epoch was neither begun nor promised here");
+  }
+  if (!CheckHistory(request.history, request.to.timeline).ok()) {
+    return refuse(RefusalReason::kBadRequest, "no history of this timeline");
+  }
+  if (timeline->log.is_damaged()) {
+    return refuse(RefusalReason::kDamaged, "boxcars that were stored here cannot be read");
+  }
+  FindPlan plan;
+  plan.envelope = request.to;
+  plan.target = request.target;
+  timeline->log.PlanFind(request.history, request.up_to, plan);
+  out.Emit(ServeFind{conn, std::move(plan)});
+}
+
 // --- refill --------------------------------------------------------------------------------------
 
 void Segment::On(ConnId conn, const quorum::FetchLog& request, Instant, SegmentOutlet& out) {

@@ -400,6 +400,16 @@ void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) con
   }
 }
 
+void TimelineLog::PlanFind(const PgPath& history, Lsn end, FindPlan& plan) const {
+  plan.up_to = std::min(SclOn(history), end);
+  plan.visible = RangesUpTo(history.path, plan.up_to);
+  plan.coalesced = mark_.up_to;
+  for (const auto& [first, hot] : hot_) {
+    if (first > plan.up_to) break;
+    if (hot.durable && VisibleIn(hot.boxcar, history.path)) plan.hot.push_back(hot.boxcar);
+  }
+}
+
 // --- coalescing ----------------------------------------------------------------------------------
 
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {

@@ -99,6 +99,10 @@ class TimelineLog {
   // Fills visible, truncated and hot of a plan for `plan.page` as of `read_point` along `path`.
   void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan) const;
 
+  // Fills visible, up_to, coalesced and hot of a plan about a history that is kept here, or read by
+  // an opening: all that is known of it up to `end`.
+  void PlanFind(const quorum::PgPath& history, Lsn end, FindPlan& plan) const;
+
   // --- coalescing --------------------------------------------------------------------------------
   // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard), and
   // with them what branches see; not beyond the start of a branch that is not whole here yet.

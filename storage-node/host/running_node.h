@@ -56,6 +56,7 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   void On(ServeRead serve);
   void On(ServeGossip serve);
   void On(ServeFetch serve);
+  void On(ServeFind serve);
   void On(AskPeer ask);
   void On(Coalesce coalesce);
   void On(const CallRefused& refused) { router_->Refuse(refused); }
@@ -69,6 +70,7 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   void CarryOutRead(const ServeRead& serve);
   void CarryOutGossip(const ServeGossip& serve);
   void CarryOutFetch(const ServeFetch& serve);
+  void CarryOutFind(const ServeFind& serve);
   void CarryOutCoalesce(const Coalesce& coalesce);
   absl::StatusOr<quorum::LogPart> ReadLog(const LogPlan& plan);
   void Describe(bool with_segments, CallRouter::Described described);

@@ -202,6 +202,26 @@ void RunningNode::CarryOutFetch(const ServeFetch& serve) {
   server_->Flush();
 }
 
+void RunningNode::On(ServeFind serve) {
+  const ConnId conn = serve.conn;
+  const quorum::Envelope envelope = serve.plan.envelope;
+  auto shared = std::make_shared<ServeFind>(std::move(serve));
+  if (!work_->Post([this, shared] { CarryOutFind(*shared); })) {
+    server_->Queue(conn, Busy(envelope));
+    server_->Flush();
+  }
+}
+
+void RunningNode::CarryOutFind(const ServeFind& serve) {
+  auto found = RunFind(*store_, serve.plan);
+  if (found.ok()) {
+    server_->Queue(serve.conn, *std::move(found));
+  } else {
+    server_->Queue(serve.conn, CannotServe(serve.plan.envelope, found.status()));
+  }
+  server_->Flush();
+}
+
 void RunningNode::On(AskPeer ask) {
   if (!stopping_ && peers_->Ask(ask)) return;
   if (stopping_) return;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "storage-node/core/chain_index.h"
 #include "storage-node/core/page_builder.h"
 
 namespace hexad::storage_node {
@@ -99,6 +100,18 @@ absl::StatusOr<LogRun> RunLog(const SegmentStore& store, const LogPlan& plan) {
   return LogRunner(store, plan).Run();
 }
 
+absl::StatusOr<quorum::CommitFound> RunFind(const SegmentStore& store, const FindPlan& plan) {
+  return FindInChain(plan, [&](Lsn lsn) -> absl::StatusOr<std::optional<PageVersion>> {
+    std::vector<LsnRange> visible = plan.visible;
+    for (LsnRange& range : visible) range.last = std::min(range.last, lsn);
+    std::erase_if(visible, [](const LsnRange& range) { return range.last < range.first; });
+    auto versions = store.ReadVersions(plan.envelope.pg, kChainPage, visible);
+    if (!versions.ok()) return versions.status();
+    if (versions->empty()) return std::nullopt;
+    return std::move(versions->front());
+  });
+}
+
 absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan& plan,
                                         size_t write_bytes) {
   CoalesceRun run;
@@ -128,6 +141,7 @@ absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan&
       if (auto status = write(); !status.ok()) return status;
     }
   }
+  PutChain(plan, batch);
   batch.ops.insert(batch.ops.end(), plan.finish.ops.begin(), plan.finish.ops.end());
   if (auto status = write(); !status.ok()) return status;
   return run;

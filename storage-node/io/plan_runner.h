@@ -22,6 +22,9 @@ struct LogRun {
 };
 absl::StatusOr<LogRun> RunLog(const SegmentStore& store, const LogPlan& plan);
 
+// The commits around the plan's target. DATA_LOSS: an entry of the chain index is damaged.
+absl::StatusOr<quorum::CommitFound> RunFind(const SegmentStore& store, const FindPlan& plan);
+
 // Moves the plan's records into the page store, page by page, in ordered writes of `write_bytes` or
 // so; the plan's `start` comes first, its `finish` last. Whatever error
 // comes, the hot log is still there, and the plan may be carried out again.

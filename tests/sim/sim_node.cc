@@ -259,6 +259,18 @@ void SimNode::Carry(ServeFetch serve) {
   });
 }
 
+void SimNode::Carry(ServeFind serve) {
+  auto shared = std::make_shared<ServeFind>(std::move(serve));
+  process_.After(Jittered(speed_.read), [this, shared] {
+    auto found = RunFind(*disk_, shared->plan);
+    if (found.ok()) {
+      around_.OnReply(index_, Reply{shared->conn, *std::move(found)});
+    } else {
+      around_.OnReply(index_, Reply{shared->conn, Damaged(shared->plan.envelope, found.status())});
+    }
+  });
+}
+
 void SimNode::Carry(AskPeer ask) { around_.OnAskPeer(index_, std::move(ask)); }
 
 void SimNode::Carry(CallRefused refused) {

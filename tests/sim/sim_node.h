@@ -80,6 +80,7 @@ class SimNode {
   void Carry(storage_node::ServeRead serve);
   void Carry(storage_node::ServeGossip serve);
   void Carry(storage_node::ServeFetch serve);
+  void Carry(storage_node::ServeFind serve);
   void Carry(storage_node::AskPeer ask);
   void Carry(storage_node::Coalesce coalesce);
   void Carry(storage_node::CallRefused refused);

@@ -105,6 +105,11 @@ inline quorum::SegmentRequest AnyRequest() {
       return quorum::FetchLog{to, AnyPath(), AnyLsn(), AnyLsn()};
     case 5:
       return quorum::Refill{to, AnyPath(), AnyBoxcars()};
+    case 7: {
+      quorum::FindCommit find{to, AnyPath(), AnyLsn(), AnyLsn()};
+      if (AnyBool()) find.target = CommitTime(static_cast<int64_t>(AnyU64()));
+      return find;
+    }
     case 6:
       return quorum::Begin{to, AnyPath(), AnyBool() ? std::optional(AnyManifest()) : std::nullopt};
     default:
@@ -157,6 +162,14 @@ inline quorum::SegmentAnswer AnyAnswer() {
       return quorum::Begun{from, AnyLsn(), GeometryEpoch(AnyU32())};
     case 7:
       return AnyRefused(from);
+    case 8: {
+      const auto point = [] {
+        return AnyBool() ? std::optional(quorum::CommitPoint{
+                               AnyLsn(), CommitTime(static_cast<int64_t>(AnyU64()))})
+                         : std::nullopt;
+      };
+      return quorum::CommitFound{from, AnyLsn(), point(), point(), AnyLsn()};
+    }
     default:
       return quorum::Ack{from, AnyLsn()};
   }
