@@ -57,18 +57,18 @@ Path EpochTree::PathOf(const EpochKey& key) const {
   return path;
 }
 
-Lsn NextFirstLsn(const Path& parent, Lsn recovered_vdl, uint64_t lal) {
+Lsn NextFirstLsn(const quorum::PgPath& parent, Lsn recovered_vdl, uint64_t lal) {
   Lsn bound = recovered_vdl;
-  for (const quorum::PathStep& step : parent.steps()) {
-    if (step.timeline != parent.timeline() || step.epoch == EpochId::Root()) continue;
-    bound = std::max(bound, quorum::AllocationBound(recovered_vdl, step.first_lsn, lal));
-  }
+  const auto raise = [&](const Path& path, Lsn vdl) {
+    bound = std::max(bound, vdl);
+    for (const quorum::PathStep& step : path.steps()) {
+      if (step.timeline != parent.path.timeline() || step.epoch == EpochId::Root()) continue;
+      bound = std::max(bound, quorum::AllocationBound(vdl, step.first_lsn, lal));
+    }
+  };
+  raise(parent.path, recovered_vdl);
+  for (const quorum::Branch& branch : parent.branches) raise(branch.path, branch.end.at);
   return bound.Next();
-}
-
-Path PlanRecoveryFork(const Path& parent, EpochId epoch, Lsn recovered_vdl, uint64_t lal) {
-  return parent.Fork(parent.timeline(), epoch, recovered_vdl,
-                     NextFirstLsn(parent, recovered_vdl, lal));
 }
 
 }  // namespace hexad::backtrack

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "quorum/lsn_allocator.h"
-#include "quorum/path.h"
+#include "quorum/pg_path.h"
 
 namespace hexad::backtrack {
 
@@ -54,11 +54,7 @@ class EpochTree {
 
 // The first LSN of the epoch that follows `parent` on its own timeline after VDL' was recovered:
 // above every LSN that was ever issued there, because no epoch passes max(VDL, first_lsn - 1) +
-// LAL.
-Lsn NextFirstLsn(const quorum::Path& parent, Lsn recovered_vdl, uint64_t lal);
-
-// Crash recovery's fork: the parent's history up to VDL', then the new epoch.
-quorum::Path PlanRecoveryFork(const quorum::Path& parent, EpochId epoch, Lsn recovered_vdl,
-                              uint64_t lal);
+// LAL. An epoch that wrote lies on the parent's path, or on a branch that a backtrack left.
+Lsn NextFirstLsn(const quorum::PgPath& parent, Lsn recovered_vdl, uint64_t lal);
 
 }  // namespace hexad::backtrack

@@ -218,6 +218,10 @@ void OpeningRun::Restart() {
   first.members.resize(first.membership.members.size());
   pgs_.push_back(std::move(first));
   recovered_.reset();
+  left_.reset();
+  branch_.reset();
+  fork_.reset();
+  first_left_.reset();
   offered_read_only_ = false;
 }
 
@@ -244,6 +248,9 @@ void OpeningRun::Advance() {
         break;
       case Phase::kRefilling:
         AfterRefills();
+        break;
+      case Phase::kLocating:
+        AfterFound();
         break;
       case Phase::kBeginning:
         AfterBegins();
@@ -330,15 +337,20 @@ absl::Status OpeningRun::ChooseParent() {
     return absl::DataLossError(absl::StrCat("volume ", manifest_.name, ": ", why));
   };
   const TimelineId timeline = manifest_.timeline;
-  const auto knows = [timeline](const Member& m, EpochId epoch) {
-    return m.promised.has_value() && m.promised->begun.path.Find(timeline, epoch) != nullptr;
+  // An epoch that a backtrack left is known by its branch: that backtrack may have come to nothing.
+  const auto knows = [](const Member& m, EpochId epoch) {
+    return m.promised.has_value() && quorum::HistoryOf(m.promised->begun, epoch).has_value();
   };
   std::set<EpochId, std::greater<>> candidates;  // newest first: it is nearly always the first
   for (const Member& member : pgs_.front().members) {
     if (!member.promised.has_value()) continue;
-    for (const auto& step : member.promised->begun.path.steps()) {
-      if (step.timeline == timeline) candidates.insert(step.epoch);
-    }
+    const auto propose = [&](const quorum::Path& path) {
+      for (const auto& step : path.steps()) {
+        if (step.timeline == timeline) candidates.insert(step.epoch);
+      }
+    };
+    propose(member.promised->begun.path);
+    for (const auto& branch : member.promised->begun.branches) propose(branch.path);
   }
   const auto chosen = std::find_if(candidates.begin(), candidates.end(), [&](EpochId epoch) {
     return std::all_of(pgs_.begin(), pgs_.end(), [&](const Pg& pg) {
@@ -351,11 +363,12 @@ absl::Status OpeningRun::ChooseParent() {
   for (Pg& pg : pgs_) {
     pg.parent.reset();
     for (const Member& member : pg.members) {
-      if (!knows(member, *chosen)) continue;
-      quorum::PgPath history = quorum::PrefixTo(member.promised->begun, *chosen);
+      if (!member.promised.has_value()) continue;
+      auto history = quorum::HistoryOf(member.promised->begun, *chosen);
+      if (!history.has_value()) continue;
       if (!pg.parent.has_value())
-        pg.parent = std::move(history);
-      else if (!(*pg.parent == history))
+        pg.parent = *std::move(history);
+      else if (!(*pg.parent == *history))
         return lost("two segments of a PG tell two histories");
     }
     if (!(pg.parent->path == pgs_.front().parent->path)) {

@@ -1,5 +1,6 @@
-// Opening a volume: seal, inventory, refill, begin (docs/recovery.md). Crash recovery and failover
-// now, backtrack with another fork point later.
+// Opening a volume: seal, inventory, refill, begin (docs/recovery.md). Crash recovery, failover and
+// backtrack, which differs in where it forks (docs/fork.md): it first recovers the head like any
+// other opening, so that what it leaves behind is whole, then looks for the commit to go back to.
 //
 //             poll          3 promises            inventories          write quorum         4 begun
 //   [polling] ----> [sealing] ---> [taking inventory] ---> [refilling] ----> [beginning] ---->
@@ -33,8 +34,15 @@ enum class OpenMode : uint8_t {
   kSnapshot,   // only poll: never promises, never begins, ends at OpenedReadOnly
 };
 
+// Where a volume goes back to: the last commit at or before it. An LSN may lie on the head's
+// history or on a branch that a backtrack left; a time is one of the head's.
+using BacktrackTarget = std::variant<Lsn, CommitTime>;
+
 struct OpeningOptions {
   OpenMode mode = OpenMode::kOperator;
+  // The new epoch forks there, and what follows is left behind as a branch (docs/fork.md). Nothing:
+  // it forks at the recovered VDL.
+  std::optional<BacktrackTarget> backtrack;
   // What the name says: timeline, page size, and the first PG. Used as it is until the first epoch
   // begins; after that the first PG's segments hold the manifest.
   quorum::Manifest named;
@@ -58,6 +66,9 @@ using OpeningInput =
 // this writer's. `begun` members need no second Begin.
 struct Opened {
   quorum::WriterStart start;
+  // After a backtrack: the commit that was gone back to, and the first one that is invisible now.
+  std::optional<quorum::CommitPoint> forked_at;
+  std::optional<quorum::CommitPoint> first_left;
   // Answers that count, per PG of the manifest and member, for the selector: SCLs along the new
   // path.
   std::vector<std::vector<std::optional<Lsn>>> scls;

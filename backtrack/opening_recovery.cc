@@ -49,6 +49,7 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Begun& begun) {
 
 void OpeningRun::AfterInventories() {
   if (!ReadQuorums([](const Member& m) { return m.inventory.has_value(); })) return;
+  if (branch_.has_value()) return Enter(Phase::kRefilling);
   std::vector<quorum::PgInventory> inventories;
   for (const Pg& pg : pgs_) {
     // Only members that can still give what they listed: a tail that went with its segment would be
@@ -81,8 +82,7 @@ void OpeningRun::AfterInventories() {
 // The new epoch's path in every PG. The inventories came from peers: what they prove may be no
 // place where this history can fork.
 absl::Status OpeningRun::PlanForks() {
-  const quorum::Path& parent = pgs_.front().parent->path;
-  first_lsn_ = NextFirstLsn(parent, recovered_->vdl, options_.lal);
+  first_lsn_ = NextFirstLsn(*pgs_.front().parent, recovered_->vdl, options_.lal);
   for (size_t i = 0; i < pgs_.size(); ++i) {
     auto path =
         pgs_[i].parent->TryFork(epoch_, recovered_->vdl, first_lsn_, recovered_->pgs[i].tail);
@@ -120,6 +120,7 @@ void OpeningRun::AfterRefills() {
     if (GiveUpSources(pg, recovered.tail)) return;
   }
   if (!ready) return OfferReadOnly();
+  if (options_.backtrack.has_value()) return LookForTarget();
   Enter(Phase::kBeginning);
 }
 
@@ -147,7 +148,9 @@ void OpeningRun::AfterBegins() {
     return OfferReadOnly();
   }
   Opened opened;
-  opened.start = {epoch_, recovered_->vdl, first_lsn_, manifest_, {}};
+  opened.forked_at = fork_;
+  opened.first_left = first_left_;
+  opened.start = {epoch_, pgs_.front().path->path.fork_lsn(), first_lsn_, manifest_, {}};
   for (const Pg& pg : pgs_) {
     opened.start.pg_paths.push_back(*pg.path);
     std::vector<std::optional<Lsn>> scls;
@@ -170,6 +173,8 @@ bool OpeningRun::HasAnswered(const Member& member, Phase phase) {
     case Phase::kInventory:
     case Phase::kRefilling:
       return member.inventory.has_value();
+    case Phase::kLocating:
+      return member.found.has_value();
     case Phase::kBeginning:
       return member.begun_scl.has_value();
     case Phase::kIdle:
@@ -193,6 +198,10 @@ std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member
   if (!member.promised.has_value() && phase_ != Phase::kBeginning) return quorum::Seal{to};
   if (phase_ == Phase::kInventory || phase_ == Phase::kRefilling) {
     return quorum::TakeInventory{to, *pg.parent};
+  }
+  if (phase_ == Phase::kLocating) {
+    if (!member.inventory.has_value()) return quorum::TakeInventory{to, *pg.parent};
+    return quorum::FindCommit{to, *pg.parent, recovered_->vdl, sought_};
   }
   if (phase_ == Phase::kBeginning) {
     quorum::Begin begin{to, *pg.path, std::nullopt};
@@ -294,7 +303,7 @@ void OpeningRun::CheckInvariants() const {
     }
     if (phase_ == Phase::kBeginning) {
       INVARIANT(pg.path.has_value());
-      INVARIANT(pg.path->path.fork_lsn() == recovered_->vdl);
+      INVARIANT(pg.path->path.fork_lsn() == (fork_.has_value() ? fork_->lsn : recovered_->vdl));
     }
   }
 }
@@ -315,9 +324,10 @@ std::vector<OpeningCount> OpeningRun::Count() const {
 }
 
 std::string OpeningRun::Describe() const {
-  static constexpr const char* kNames[] = {"not started", "polling",          "polling again",
-                                           "sealing",     "taking inventory", "refilling",
-                                           "beginning",   "backing off",      "done"};
+  static constexpr const char* kNames[] = {
+      "not started",      "polling",   "polling again",          "sealing",
+      "taking inventory", "refilling", "looking for the commit", "beginning",
+      "backing off",      "done"};
   std::string text = absl::StrCat(kNames[static_cast<int>(phase_)], " epoch ", epoch_.number);
   for (size_t i = 0; i < pgs_.size(); ++i) {
     const Pg& pg = pgs_[i];

@@ -39,6 +39,7 @@ class OpeningRun {
     kSealing,
     kInventory,
     kRefilling,
+    kLocating,  // a backtrack's commit, and each PG's tail at it
     kBeginning,
     kBackingOff,
     kDone
@@ -57,6 +58,7 @@ class OpeningRun {
     std::optional<quorum::Promised> promised;
     std::optional<quorum::SegmentInventory> inventory;
     Lsn scl;  // along the parent: from the inventory, raised by refills
+    std::optional<quorum::CommitFound> found;
     std::optional<Lsn> begun_scl;
     bool waiting = false;
     Instant asked_at;
@@ -69,7 +71,8 @@ class OpeningRun {
   struct Pg {
     quorum::Membership membership;
     std::vector<Member> members;
-    std::optional<quorum::PgPath> parent;
+    std::optional<quorum::PgPath> parent;  // the history that is recovered
+    std::optional<quorum::PgPath> head;    // the one that is left, while its branch is recovered
     std::optional<quorum::PgPath> path;
     // (source, target) -> when a refill between them last failed: tried last, and not again before
     // retry_after.
@@ -92,6 +95,7 @@ class OpeningRun {
   void OnAnswer(Pg& pg, int member, const quorum::Refilled& refilled);
   void OnAnswer(Pg& pg, int member, const quorum::Begun& begun);
   void OnAnswer(Pg& pg, int member, const quorum::Created& created);
+  void OnAnswer(Pg& pg, int member, const quorum::CommitFound& found);
   void OnAnswer(Pg& pg, int member, const quorum::Refused& refused);
 
   // --- moving on
@@ -101,6 +105,11 @@ class OpeningRun {
   void AfterInventories();
   void CheckHeard(const Pg& pg, int member);
   void AfterRefills();
+  void LookForTarget();  // the head is whole: which history does the target lie on?
+  std::optional<size_t> BranchWithTarget(Lsn lsn) const;
+  void RecoverBranch(size_t branch);
+  void AfterFound();
+  absl::Status PlanBacktrack(const std::vector<Lsn>& tails);
   void AfterBegins();
   void ChooseReadPoint();
   void AfterSecondPolls();
@@ -165,6 +174,13 @@ class OpeningRun {
   std::optional<quorum::Recovered> recovered_;
   Lsn first_lsn_;
   uint64_t poll_round_ = 0;      // drawn for each polling: only answers to it count
+  // A backtrack: the head as it was recovered, which is left; then what is looked for; and what was
+  // found.
+  std::optional<quorum::Recovered> left_;
+  std::optional<size_t> branch_;  // of the head's, if the target lies there
+  BacktrackTarget sought_;
+  std::optional<quorum::CommitPoint> fork_;
+  std::optional<quorum::CommitPoint> first_left_;
   Lsn read_point_;               // kSnapshot
   std::set<NodeId> distrusted_;  // sources that failed: recovered without, where the rest suffices
   bool offered_read_only_ = false;

@@ -173,20 +173,27 @@ PgPath WithoutRecords(PgPath path) {
   return path;
 }
 
-PgPath PrefixTo(const PgPath& path, EpochId epoch) {
-  const PathStep* end = path.path.Find(path.path.timeline(), epoch);
-  INVARIANT(end != nullptr);
-  const ptrdiff_t last = end - path.path.steps().data();
-  std::vector<PathStep> steps(path.path.steps().begin(), path.path.steps().begin() + last + 1);
+std::optional<PgPath> HistoryOf(const PgPath& known, EpochId epoch) {
+  const Path* path = &known.path;
+  const std::vector<Lsn>* tails = &known.tails;
+  const PathStep* end = path->Find(known.path.timeline(), epoch);
+  for (auto branch = known.branches.begin(); end == nullptr && branch != known.branches.end();
+       ++branch) {
+    path = &branch->path;
+    tails = &branch->tails;
+    end = path->Find(known.path.timeline(), epoch);
+  }
+  if (end == nullptr) return std::nullopt;
+  const ptrdiff_t last = end - path->steps().data();
+  std::vector<PathStep> steps(path->steps().begin(), path->steps().begin() + last + 1);
   steps.back().last_lsn = Lsn::Max();
   auto prefix = Path::FromSteps(std::move(steps));
   INVARIANT(prefix.ok());
-  PgPath known{
-      *std::move(prefix), std::vector<Lsn>(path.tails.begin(), path.tails.begin() + last), {}};
-  for (const Branch& branch : path.branches) {
-    if (branch.left_by <= epoch) known.branches.push_back(branch);
+  PgPath history{*std::move(prefix), std::vector<Lsn>(tails->begin(), tails->begin() + last), {}};
+  for (const Branch& branch : known.branches) {
+    if (branch.left_by <= epoch) history.branches.push_back(branch);
   }
-  return known;
+  return history;
 }
 
 }  // namespace hexad::quorum

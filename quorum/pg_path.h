@@ -5,6 +5,7 @@
 // counts: it finds the last step that it shares, and cuts its SCL to that step's tail.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -65,9 +66,9 @@ struct PgPath {
 // Up to which LSN two paths are one history; None() if they share nothing, Max() if they are equal.
 Lsn SharedUpTo(const Path& a, const Path& b);
 
-// The same history up to one of its epochs, which is open-ended again.
-// REQUIRES: path.Find(the path's timeline, epoch).
-PgPath PrefixTo(const PgPath& path, EpochId epoch);
+// The history of `epoch` as `known` tells it: that epoch lies on its path or on one of its
+// branches, and is open-ended again. Nothing if it lies on neither.
+std::optional<PgPath> HistoryOf(const PgPath& known, EpochId epoch);
 
 // The same history for a PG that has been part of none yet: no fork left a record in it.
 PgPath WithoutRecords(PgPath path);

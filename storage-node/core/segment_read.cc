@@ -230,8 +230,9 @@ std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, const Tim
 
 void Segment::LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,
                         AfterGossip& then, StoreBatch& batch) {
-  PgPath path = quorum::PrefixTo(fill.begun, proven);
-  if (!timeline.log.CanAdopt(path)) return;
+  auto history = quorum::HistoryOf(fill.begun, proven);
+  if (!history.has_value() || !timeline.log.CanAdopt(*history)) return;
+  PgPath path = *std::move(history);
   SOMETIMES(segment_learns_an_epoch_by_gossip);
   ++timeline.adopting;
   timeline.promised = std::max(timeline.promised, proven);

@@ -58,12 +58,16 @@ TEST_F(WorkedExample, ACloneForksAnotherTimeline) {
 
 // The example's numbers are what recovery computes: first_lsn = max(VDL', first_lsn - 1) + LAL + 1.
 TEST_F(WorkedExample, RecoverysForkIsTheExamples) {
-  const quorum::Path one = tree_.PathOf(Key(kA, 1));
-  EXPECT_EQ(NextFirstLsn(one, Lsn(900), 1000), Lsn(1901));
-  EXPECT_EQ(PlanRecoveryFork(one, Key(kA, 2).epoch, Lsn(900), 1000), tree_.PathOf(Key(kA, 2)));
+  const auto first_after = [this](uint32_t epoch, Lsn vdl, std::vector<quorum::Branch> branches) {
+    return NextFirstLsn({tree_.PathOf(Key(kA, epoch)), {}, std::move(branches)}, vdl, 1000);
+  };
+  EXPECT_EQ(first_after(1, Lsn(900), {}), Lsn(1901));
   // Nothing was written in epoch 2 yet: it may still have issued everything up to 1900 + LAL.
-  EXPECT_EQ(NextFirstLsn(tree_.PathOf(Key(kA, 2)), Lsn(900), 1000), Lsn(2901));
-  EXPECT_EQ(NextFirstLsn(tree_.PathOf(Key(kA, 2)), Lsn(2400), 1000), Lsn(3401));
+  EXPECT_EQ(first_after(2, Lsn(900), {}), Lsn(2901));
+  EXPECT_EQ(first_after(2, Lsn(2400), {}), Lsn(3401));
+  // What a branch may have issued counts, too.
+  quorum::Branch left{tree_.PathOf(Key(kA, 2)), {}, {Lsn(2400), Lsn(2400)}, Key(kA, 3).epoch};
+  EXPECT_EQ(first_after(1, Lsn(700), {left}), Lsn(3401));
 }
 
 TEST_F(WorkedExample, RefusesWhatIsNoForkOfIt) {
