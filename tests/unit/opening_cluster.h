@@ -16,6 +16,7 @@
 
 #include "backtrack/opening.h"
 #include "quorum/boxcar.h"
+#include "storage-node/core/chain_index.h"
 #include "storage-node/core/node_core.h"
 #include "storage-node/core/timeline_log.h"
 
@@ -85,7 +86,7 @@ class OpeningCluster {
     record.epoch_number = epoch.number;
     record.kind = quorum::RecordKind::kNop;
     record.flags = 3;
-    record.commit_time = CommitTime(1);
+    record.commit_time = CommitTime(static_cast<int64_t>(10 * lsn.value()));
     builder.Add(record);
     return builder.Seal(Lsn(), Lsn());
   }
@@ -125,6 +126,10 @@ class OpeningCluster {
         gossiped[node] = fill;
       } else if (auto* fetch = std::get_if<ServeFetch>(&effect)) {
         replies_[node].push_back(Part(node, fetch->plan));
+      } else if (auto* find = std::get_if<ServeFind>(&effect)) {
+        const auto found = FindInChain(find->plan, [](Lsn) { return std::nullopt; });
+        ASSERT_TRUE(found.ok());  // nothing is coalesced here
+        replies_[node].push_back(*found);
       }
     }
   }
