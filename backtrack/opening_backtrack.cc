@@ -92,6 +92,11 @@ void OpeningRun::AfterFound() {
         "volume ", manifest_.name, ": there is no commit at or before the target",
         after.has_value() ? absl::StrCat("; the first one is LSN ", after->lsn.value()) : "")));
   }
+  if (before->lsn < manifest_.retained_from) {
+    return Fail(absl::OutOfRangeError(absl::StrCat(
+        "volume ", manifest_.name, ": LSN ", before->lsn.value(),
+        " is older than what is retained, ", manifest_.retained_from.value(), " and later")));
+  }
   if (!fork_.has_value()) {
     fork_ = before;
     first_left_ = after;

@@ -86,6 +86,9 @@ void ToWire(const quorum::Manifest& manifest, v1::Manifest* out) {
   out->set_pages_per_pg(manifest.pages_per_pg);
   out->set_geometry_epoch(manifest.geometry_epoch.value());
   ToWire(manifest.written_in, out->mutable_written_in());
+  out->set_retention_window_ms(manifest.retention.window_ms);
+  out->set_retention_log_bytes(manifest.retention.log_bytes);
+  out->set_retained_from(manifest.retained_from.value());
   for (const quorum::Membership& pg : manifest.pgs) ToWire(pg, out->add_pgs());
 }
 
@@ -174,6 +177,8 @@ absl::StatusOr<quorum::Manifest> FromWire(const v1::Manifest& wire) {
   manifest.pages_per_pg = wire.pages_per_pg();
   manifest.geometry_epoch = GeometryEpoch(wire.geometry_epoch());
   manifest.written_in = FromWire(wire.written_in());
+  manifest.retention = {wire.retention_window_ms(), wire.retention_log_bytes()};
+  manifest.retained_from = Lsn(wire.retained_from());
   for (const v1::Membership& pg : wire.pgs()) {
     auto membership = FromWire(pg);
     if (!membership.ok()) return membership.status();

@@ -40,14 +40,26 @@ struct Membership {
 inline constexpr size_t kMaxVolumeNameBytes = 63;
 absl::Status CheckVolumeName(std::string_view name);
 
+// How far a volume can go back: what is older than the window, or behind so much younger log, may
+// be forgotten. The tighter of the two counts.
+struct Retention {
+  int64_t window_ms = int64_t{60} * 60 * 1000;
+  uint64_t log_bytes = uint64_t{4} << 30;
+  friend bool operator==(const Retention&, const Retention&) = default;
+};
+
 // What a timeline is and where its pages live. Kept by the segments of its first PG under that PG's
 // write quorum, fenced by the timeline's own epochs: only its one writer changes it.
 struct Manifest {
   TimelineId timeline;
   std::string name;
   uint32_t page_size = 4096;
-  uint32_t pages_per_pg = 262144;  // 1 GiB of 4 KiB pages
-  GeometryEpoch geometry_epoch{1};
+  uint32_t pages_per_pg = 262144;   // 1 GiB of 4 KiB pages
+  GeometryEpoch geometry_epoch{1};  // raised by every change of what follows
+  Retention retention;
+  // R, the retention floor: nobody reads or forks below it. No segment's GC floor is higher than
+  // the R that some write quorum of the first PG keeps (docs/fork.md).
+  Lsn retained_from;
   // The epoch whose Begin wrote this; set by the segment that keeps it. Of two manifests the one
   // with the higher (written_in, geometry_epoch) counts.
   EpochId written_in;

@@ -66,7 +66,8 @@ Instant VolumeWriter::NextDeadline() const {
 }
 
 Lsn VolumeWriter::Pgmrpl() const {
-  return lowest_read_point_.IsNone() ? vdl() : std::min(vdl(), lowest_read_point_);
+  const Lsn floor = std::min(vdl(), start_.manifest.retained_from);
+  return lowest_read_point_.IsNone() ? floor : std::min(floor, lowest_read_point_);
 }
 
 LaneTurn VolumeWriter::Turn(Instant now, Effects& out) const {
@@ -228,7 +229,7 @@ void VolumeWriter::On(const NodeAnswered& answered, Instant now, Effects& out) {
     PgclMoved(lane, turn);
   }
   Settle(lane, turn);
-  if (growth_) ContinueGrowth(now, out);
+  if (change_) ContinueChange(now, out);
 }
 
 void VolumeWriter::PgclMoved(size_t lane, LaneTurn& turn) {
@@ -275,46 +276,77 @@ void VolumeWriter::On(const WriterTick&, Instant now, Effects& out) {
   }
 }
 
-// ---- growth
+// ---- the manifest
 
 void VolumeWriter::On(const Grow& grow, Instant now, Effects& out) {
-  INVARIANT(!growth_);
+  INVARIANT(!wanted_pg_.has_value() && !(change_.has_value() && change_->grows));
   if (fenced_) return;
-  Growth growth{start_.manifest};
-  growth.next.pgs.push_back(grow.membership);
-  growth.next.geometry_epoch = GeometryEpoch(start_.manifest.geometry_epoch.value() + 1);
-  INVARIANT(growth.next.Check().ok());
+  wanted_pg_ = grow.membership;
+  StartChange(now, out);
+}
 
+void VolumeWriter::On(const Retain& retain, Instant now, Effects& out) {
+  if (fenced_) return;
+  wanted_retain_.from = std::max(wanted_retain_.from, std::min(retain.from, vdl()));
+  if (retain.retention.has_value()) wanted_retain_.retention = retain.retention;
+  StartChange(now, out);
+}
+
+void VolumeWriter::StartChange(Instant now, Effects& out) {
+  if (change_.has_value()) return;
+  Change change{start_.manifest};
+  if (wanted_pg_.has_value()) {
+    change.grows = true;
+    change.next.pgs.push_back(*wanted_pg_);
+  }
+  change.next.retained_from = std::max(change.next.retained_from, wanted_retain_.from);
+  change.next.retention = wanted_retain_.retention.value_or(change.next.retention);
+  if (change.next == start_.manifest) return;
+  change.next.geometry_epoch = GeometryEpoch(start_.manifest.geometry_epoch.value() + 1);
+  INVARIANT(change.next.Check().ok());
+  change_ = std::move(change);
+  wanted_retain_ = Retain{};
+  if (wanted_pg_.has_value()) {
+    StartGrowth(*std::exchange(wanted_pg_, std::nullopt), now, out);
+  } else {
+    ContinueChange(now, out);
+  }
+}
+
+void VolumeWriter::StartGrowth(const Membership& membership, Instant now, Effects& out) {
   const size_t index = lanes_.size();
-  AddLane(grow.membership, WithoutRecords(start_.pg_paths[0]), /*create=*/true);
-  growth_ = std::move(growth);
-
+  AddLane(membership, WithoutRecords(start_.pg_paths[0]), /*create=*/true);
   LaneTurn turn = Turn(now, out);
-  for (size_t i = 0; i < grow.membership.members.size(); ++i) {
-    const auto known = connections_.find(grow.membership.members[i].node);
+  for (size_t i = 0; i < membership.members.size(); ++i) {
+    const auto known = connections_.find(membership.members[i].node);
     if (known == connections_.end() || !known->second.up) continue;
     lanes_[index]->NodeUp(static_cast<int>(i), known->second.incarnation, turn);
   }
   Settle(index, turn);
 }
 
-void VolumeWriter::ContinueGrowth(Instant now, Effects& out) {
+void VolumeWriter::ContinueChange(Instant now, Effects& out) {
   const size_t index = start_.manifest.pgs.size();
   LaneTurn turn = Turn(now, out);
-  if (!growth_->writing_manifest) {
-    if (!lanes_[index]->BegunAtWriteQuorum()) return;
-    growth_->writing_manifest = true;
-    lanes_[0]->WriteManifest(growth_->next, turn);
+  if (!change_->writing) {
+    if (change_->grows && !lanes_[index]->BegunAtWriteQuorum()) return;
+    change_->writing = true;
+    lanes_[0]->WriteManifest(change_->next, turn);
     Settle(0, turn);
     return;
   }
   if (!lanes_[0]->ManifestAtWriteQuorum()) return;
-  SOMETIMES(volume_grows);
-  start_.manifest = std::move(growth_->next);
-  growth_.reset();
-  out.emplace_back(Grown{start_.manifest});
-  lanes_[index]->Use();
-  Settle(index, turn);
+  const Change done = *std::exchange(change_, std::nullopt);
+  start_.manifest = done.next;
+  if (done.grows) {
+    SOMETIMES(volume_grows);
+    out.emplace_back(Grown{start_.manifest});
+    lanes_[index]->Use();
+    Settle(index, turn);
+  } else {
+    out.emplace_back(Retained{start_.manifest});
+  }
+  StartChange(now, out);
 }
 
 // ---- for people and tests
@@ -332,7 +364,7 @@ void VolumeWriter::CheckInvariants() const {
   INVARIANT(last_issued() == volume_prev_);
   INVARIANT(last_issued() <= allocator_.limit());
   INVARIANT(last_issued() == start_.vdl || last_issued().Next() == allocator_.next());
-  INVARIANT(lanes_.size() == start_.manifest.pgs.size() + (growth_ ? 1 : 0));
+  INVARIANT(lanes_.size() == start_.manifest.pgs.size() + (change_ && change_->grows ? 1 : 0));
   size_t in_flight = 0;
   Lsn outstanding = Lsn::Max();
   for (size_t i = 0; i < lanes_.size(); ++i) {

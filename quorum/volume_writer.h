@@ -74,10 +74,18 @@ struct Grow {
   Membership membership;
 };
 
+// Gives up what is older than `from`, or changes how much is retained from now on. PGMRPL follows
+// once a write quorum of the first PG keeps it. `from` at or below the retention floor: that part
+// is nothing new.
+struct Retain {
+  Lsn from;
+  std::optional<Retention> retention;
+};
+
 struct WriterTick {};
 
-using WriterInput =
-    std::variant<SubmitMtr, NodeUp, NodeDown, NodeAnswered, ReadPointsMoved, Grow, WriterTick>;
+using WriterInput = std::variant<SubmitMtr, NodeUp, NodeDown, NodeAnswered, ReadPointsMoved, Grow,
+                                 Retain, WriterTick>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -109,6 +117,11 @@ struct Grown {
   Manifest manifest;
 };
 
+// The manifest has another retention, or retention floor.
+struct Retained {
+  Manifest manifest;
+};
+
 // A PG lacks / has again enough connected, begun, trusted segments with room for a write quorum.
 // While it lacks them, told again when other disks are full than were.
 struct WriteQuorumChanged {
@@ -136,8 +149,8 @@ struct AckTimed {
   Duration after;
 };
 
-using WriterEffect = std::variant<Send, MtrIssued, MtrBlocked, VdlMoved, Grown, WriteQuorumChanged,
-                                  Outbid, Fenced, AckTimed>;
+using WriterEffect = std::variant<Send, MtrIssued, MtrBlocked, VdlMoved, Grown, Retained,
+                                  WriteQuorumChanged, Outbid, Fenced, AckTimed>;
 
 // ---- the core -----------------------------------------------------------------------------------
 
@@ -217,7 +230,8 @@ class VolumeWriter {
     bool up = false;
     Incarnation incarnation;
   };
-  // A PG on its way into the volume. Its lane is the last one, behind those of the manifest.
+  // The manifest's next version on its way to a write quorum of the first PG. With it perhaps a PG,
+  // whose lane is the last one, behind those of the manifest:
   //
   //   created, begun at a write quorum of its own --> manifest written at a write quorum of the
   //   first PG
@@ -225,9 +239,10 @@ class VolumeWriter {
   // The manifest comes last and goes through the first PG, so that no record can be in a PG that a
   // contender does not know of: one that has sealed the first PG makes this write fail at four, and
   // one that seals it later finds the manifest.
-  struct Growth {
+  struct Change {
     Manifest next;
-    bool writing_manifest = false;
+    bool grows = false;
+    bool writing = false;
   };
 
   void On(const SubmitMtr& mtr, Instant now, Effects& out);
@@ -236,6 +251,7 @@ class VolumeWriter {
   void On(const NodeAnswered& answer, Instant now, Effects& out);
   void On(const ReadPointsMoved& moved, Instant now, Effects& out);
   void On(const Grow& grow, Instant now, Effects& out);
+  void On(const Retain& retain, Instant now, Effects& out);
   void On(const WriterTick& tick, Instant now, Effects& out);
 
   Lsn Pgmrpl() const;
@@ -245,7 +261,9 @@ class VolumeWriter {
   void Touch(size_t lane, Lsn lsn);
   void PgclMoved(size_t lane, LaneTurn& turn);
   void Outran(size_t lane, EpochId by, Effects& out);
-  void ContinueGrowth(Instant now, Effects& out);
+  void StartGrowth(const Membership& membership, Instant now, Effects& out);
+  void StartChange(Instant now, Effects& out);  // the next one that is wanted, if none is under way
+  void ContinueChange(Instant now, Effects& out);
   // Ends what an input did to a lane.
   void Settle(size_t lane, LaneTurn& turn);
   void AddLane(Membership membership, PgPath path, bool create);
@@ -259,7 +277,9 @@ class VolumeWriter {
   std::vector<std::unique_ptr<PgLane>> lanes_;  // by PG index; a growing one at the end
   std::map<PgId, size_t> lane_of_;
   std::map<NodeId, Connection> connections_;
-  std::optional<Growth> growth_;
+  std::optional<Change> change_;
+  std::optional<Membership> wanted_pg_;  // by Grow
+  Retain wanted_retain_;
   DeadlineTree deadlines_;              // of the lanes
   std::vector<size_t> lane_in_flight_;  // bytes, as counted in in_flight_bytes_
   size_t in_flight_bytes_ = 0;

@@ -231,6 +231,9 @@ std::string Encode(const Manifest& manifest) {
   AppendLe(out, manifest.pages_per_pg);
   AppendLe(out, manifest.geometry_epoch.value());
   Put(out, manifest.written_in);
+  AppendLe(out, manifest.retention.window_ms);
+  AppendLe(out, manifest.retention.log_bytes);
+  AppendLe(out, manifest.retained_from.value());
   AppendLe<uint32_t>(out, static_cast<uint32_t>(manifest.pgs.size()));
   for (const Membership& pg : manifest.pgs) Put(out, pg);
   return out;
@@ -316,6 +319,9 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
   manifest.pages_per_pg = in->Int<uint32_t>();
   manifest.geometry_epoch = GeometryEpoch(in->Int<uint32_t>());
   manifest.written_in = GetEpoch(*in);
+  manifest.retention.window_ms = in->Int<int64_t>();
+  manifest.retention.log_bytes = in->Int<uint64_t>();
+  manifest.retained_from = GetLsn(*in);
   manifest.pgs = GetList<Membership>(*in, GetMembership);
   if (auto status = Close(*in, "manifest"); !status.ok()) return status;
   if (auto status = manifest.Check(); !status.ok()) return status;

@@ -66,6 +66,8 @@ TEST(SegmentState, RegisterAndManifest) {
   manifest.page_size = 4096;
   manifest.pages_per_pg = 16;
   manifest.geometry_epoch = GeometryEpoch(2);
+  manifest.retention = {1234, 5678};
+  manifest.retained_from = Lsn(77);
   manifest.written_in = EpochId{1, 5};
   manifest.pgs = {Members()};
   const std::string bytes = Encode(manifest);

@@ -210,7 +210,10 @@ TEST(VolumeWriter, ReadPointInUseHoldsPgmrplDown) {
   world.BeginAll();
   world.Touch({1});
   world.DeliverAll();
-  EXPECT_EQ(Boxcars(world.Touch({1}))[0].second.pgmrpl, Lsn(1901)) << "follows VDL";
+  EXPECT_EQ(Boxcars(world.Touch({1}))[0].second.pgmrpl, Lsn()) << "nothing was given up";
+  world.Step(Retain{Lsn(1901), std::nullopt});
+  world.DeliverAll();
+  EXPECT_EQ(Boxcars(world.Touch({1}))[0].second.pgmrpl, Lsn(1901)) << "follows the retention floor";
   world.DeliverAll();
   world.Step(ReadPointsMoved{Lsn(777)});
   const auto boxcars = Boxcars(world.Touch({1}));
