@@ -32,6 +32,7 @@ void ToWire(const quorum::GossipAsk& ask, v1::GossipAsk* out) {
   ToWire(ask.to, out->mutable_to());
   out->set_asker(ask.asker.value());
   out->set_scl(ask.scl.value());
+  if (ask.branch) ToWire(*ask.branch, out->mutable_branch());
 }
 
 void ToWire(const GossipAnswer& answer, v1::GossipFill* out) {
@@ -47,6 +48,7 @@ void ToWire(const GossipAnswer& answer, v1::GossipFill* out) {
   for (const BytesRef& boxcar : fill.boxcars) out->add_boxcars(std::string(boxcar.view()));
   out->set_more(fill.more);
   out->set_in_use(fill.in_use);
+  if (fill.branch) ToWire(*fill.branch, out->mutable_branch());
 }
 
 quorum::ReadPage FromWire(const v1::ReadPageRequest& wire) {
@@ -56,7 +58,9 @@ quorum::ReadPage FromWire(const v1::ReadPageRequest& wire) {
 
 absl::StatusOr<quorum::GossipAsk> FromWire(const v1::GossipAsk& wire) {
   if (auto status = CheckName("gossip's asker", wire.asker()); !status.ok()) return status;
-  return quorum::GossipAsk{FromWire(wire.to()), NodeId(wire.asker()), Lsn(wire.scl())};
+  quorum::GossipAsk ask{FromWire(wire.to()), NodeId(wire.asker()), Lsn(wire.scl())};
+  if (wire.has_branch()) ask.branch = FromWire(wire.branch());
+  return ask;
 }
 
 absl::StatusOr<ReadAnswer> FromWire(v1::ReadPageAnswer&& wire) {
@@ -86,6 +90,7 @@ absl::StatusOr<GossipAnswer> FromWire(v1::GossipFill&& wire) {
   if (!begun.ok()) return begun.status();
   quorum::GossipFill fill{from, *std::move(begun), Lsn(wire.scl()), Lsn(wire.vdl_heard()),
                           {},   wire.more(),       wire.in_use()};
+  if (wire.has_branch()) fill.branch = FromWire(wire.branch());
   for (std::string& boxcar : *wire.mutable_boxcars()) {
     if (auto status = CheckBoxcarSize(boxcar.size()); !status.ok()) return status;
     fill.boxcars.push_back(BytesRef::Own(std::move(boxcar)));

@@ -220,6 +220,9 @@ struct GossipAsk {
   Envelope to;  // to.epoch: the newest epoch that the asker accepted
   NodeId asker;
   Lsn scl;
+  // Asks about the branch that this epoch left, and `scl` is along it. One that asks about its head
+  // has all its branches whole.
+  std::optional<EpochId> branch = std::nullopt;
 };
 
 struct GossipFill {
@@ -232,6 +235,8 @@ struct GossipFill {
   // The writer of `begun` was heard, or somebody who had heard it: its Begin reached a write quorum
   // of every PG.
   bool in_use = false;
+  // The boxcars, and `scl`, are of the branch that this epoch left, as it was asked.
+  std::optional<EpochId> branch = std::nullopt;
 };
 
 }  // namespace hexad::quorum

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -52,6 +53,9 @@ struct LogPlan {
   Lsn scl;  // of this segment along `path`, for a gossip answer
   Lsn vdl_heard;
   bool in_use = false;  // of the path's epoch, likewise
+  // For gossip about a branch, whose path that is: the head that the answer names, and who left it.
+  std::optional<quorum::PgPath> head = std::nullopt;
+  std::optional<EpochId> branch = std::nullopt;
 };
 
 // Where a history can be forked: FindInChain (chain_index.h) carries it out.

@@ -198,8 +198,13 @@ class Segment {
   void AnswerInventory(ConnId conn, const quorum::Envelope& envelope, Timeline& timeline,
                        SegmentOutlet& out);
   // Those of a peer's boxcars that there is room for.
-  std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, const Timeline& timeline,
+  std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, Lsn whole_to,
                                 const SegmentOutlet& out) const;
+  void AnswerBranchGossip(CallId call, const quorum::GossipAsk& ask, const Timeline& timeline,
+                          SegmentOutlet& out);
+  // The history that a fill's boxcars belong to; nothing if it is none of this segment's business.
+  std::optional<quorum::PgPath> HistoryOfFill(const quorum::GossipFill& fill,
+                                              const Timeline& timeline) const;
   // The history up to the epoch `proven`, as a peer knows it, becomes this segment's with `batch`.
   void LearnFrom(const quorum::GossipFill& fill, EpochId proven, Timeline& timeline,
                  AfterGossip& then, StoreBatch& batch);

@@ -84,6 +84,12 @@ void Segment::Ask(TimelineId id, Timeline& timeline, const NodeId& peer, Segment
   ask.to = {id, config_.membership.pg, timeline.log.begun().path.epoch(), config_.membership.epoch};
   ask.asker = self_;
   ask.scl = timeline.log.scl();
+  // A branch that is not whole holds the coalescer up: it comes first.
+  if (const quorum::Branch* branch = timeline.log.BranchToFill()) {
+    SOMETIMES(gossip_about_a_branch);
+    ask.branch = branch->left_by;
+    ask.scl = timeline.log.SclOn(PgPath::Of(*branch));
+  }
   timeline.asking = true;
   timeline.more_at.reset();
   out.Emit(AskPeer{peer, std::move(ask)});
@@ -96,7 +102,8 @@ int Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out)
   for (auto& [id, timeline] : timelines_) {
     if (timeline.asking || now < timeline.gossip_due) continue;
     const TimelineLog& log = timeline.log;
-    bool behind = log.has_gap() || log.vdl_heard() > log.scl() || BUGGIFY(gossip_although_whole);
+    bool behind = log.has_gap() || log.vdl_heard() > log.scl() || log.BranchToFill() != nullptr ||
+                  BUGGIFY(gossip_although_whole);
     for (const auto& [peer, scl] : timeline.peer_scl) behind = behind || scl > log.scl();
     const bool moving = log.scl() != timeline.scl_at_last_gossip;
     timeline.scl_at_last_gossip = log.scl();
@@ -125,11 +132,13 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
     SOMETIMES(gossip_asked_of_a_sealed_segment);
     return refuse(RefusalReason::kStaleEpoch, "sealed by an opening");
   }
-  // An asker that missed an opening is an ancestor on this history, and may have what follows on
-  // it.
-  if (begun.path.Find(ask.to.timeline, ask.to.epoch) == nullptr) {
+  // An asker that missed an opening is an ancestor on this history, or on a branch that it left,
+  // and may have what follows.
+  const auto theirs = quorum::HistoryOf(begun, ask.to.epoch);
+  if (!theirs.has_value()) {
     return refuse(RefusalReason::kStaleEpoch, "that epoch is not on this segment's history");
   }
+  if (ask.branch.has_value()) return AnswerBranchGossip(call, ask, timeline, out);
   if (ask.to.epoch == begun.path.epoch()) {
     Lsn& scl = timeline.peer_scl[ask.asker];
     scl = std::max(scl, ask.scl);
@@ -138,14 +147,52 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
   plan.envelope = ask.to;
   plan.envelope.epoch = begun.path.epoch();
   plan.path = begun;
-  plan.after = ask.to.epoch == begun.path.epoch()
-                   ? ask.scl
-                   : std::min(ask.scl, begun.path.Clamp(ask.to.timeline, ask.to.epoch, ask.scl));
+  plan.after = begun.SclFrom(*theirs, ask.scl);
   plan.scl = timeline.log.scl();
   plan.up_to = plan.scl;
+  // Who lacks part of a branch tells no SCL beyond it, so that nobody drops what it needs.
+  if (const quorum::Branch* branch = timeline.log.BranchToFill()) {
+    plan.scl = std::min(plan.scl, quorum::SharedUpTo(branch->path, begun.path));
+  }
   plan.vdl_heard = timeline.log.vdl_heard();
   plan.in_use = timeline.in_use == begun.path.epoch();
   out.Emit(ServeGossip{call, std::move(plan)});
+}
+
+void Segment::AnswerBranchGossip(CallId call, const quorum::GossipAsk& ask,
+                                 const Timeline& timeline, SegmentOutlet& out) {
+  const PgPath& begun = timeline.log.begun();
+  const auto branch =
+      std::find_if(begun.branches.begin(), begun.branches.end(),
+                   [&](const quorum::Branch& b) { return b.left_by == *ask.branch; });
+  if (branch == begun.branches.end() || ask.to.epoch != begun.path.epoch()) {
+    out.Emit(CallRefused{
+        call, Refusal(ask.to, RefusalReason::kStaleEpoch, "that branch is not kept here")});
+    return;
+  }
+  LogPlan plan;
+  plan.envelope = ask.to;
+  plan.path = PgPath::Of(*branch);
+  plan.head = begun;
+  plan.branch = ask.branch;
+  plan.after = ask.scl;
+  plan.scl = std::min(timeline.log.SclOn(plan.path), branch->end.tail);
+  plan.up_to = plan.scl;
+  out.Emit(ServeGossip{call, std::move(plan)});
+}
+
+std::optional<PgPath> Segment::HistoryOfFill(const quorum::GossipFill& fill,
+                                             const Timeline& timeline) const {
+  const PgPath& ours = timeline.log.begun();
+  if (!fill.branch.has_value()) {
+    const bool same = fill.begun.path.epoch() == ours.path.epoch();
+    return same && !(fill.begun == ours) ? std::nullopt : std::optional(fill.begun);
+  }
+  if (!(fill.begun == ours)) return std::nullopt;
+  for (const quorum::Branch& branch : ours.branches) {
+    if (branch.left_by == *fill.branch) return PgPath::Of(branch);
+  }
+  return std::nullopt;
 }
 
 void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
@@ -166,8 +213,9 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
     timeline.more_at = answered.peer;
     return;
   }
-  if (theirs == ours) {
-    if (!(fill.begun == timeline.log.begun())) return;
+  const auto history = HistoryOfFill(fill, timeline);
+  if (!history.has_value()) return;
+  if (theirs == ours && !fill.branch.has_value()) {
     Lsn& scl = timeline.peer_scl[answered.peer];
     scl = std::max(scl, fill.scl);
     timeline.log.HearVdl(theirs, fill.vdl_heard);
@@ -177,10 +225,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.timeline = answered.timeline;
   then.peer = answered.peer;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
-  const std::vector<BytesRef> boxcars = RoomFor(fill, timeline, out);
+  const std::vector<BytesRef> boxcars = RoomFor(fill, timeline.log.SclOn(*history), out);
   const bool cut_short = boxcars.size() < fill.boxcars.size();
   then.more = fill.more || cut_short;
-  auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, fill.begun, batch);
+  auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, *history, batch);
   if (!taken.ok()) {
     SOMETIMES(gossip_brings_what_does_not_fit);
     return;
@@ -208,11 +256,10 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
 // A peer that has lost a boxcar leaves it out and sends what follows. That cannot be coalesced
 // before the gap is closed; if it could take the room of what closes the gap, nothing would ever do
 // so.
-std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, const Timeline& timeline,
+std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, Lsn whole_to,
                                        const SegmentOutlet& out) const {
   std::vector<BytesRef> room;
   size_t bytes = 0;
-  Lsn whole_to = fill.begun.SclFrom(timeline.log.begun(), timeline.log.scl());
   for (const BytesRef& boxcar : fill.boxcars) {
     const auto decoded = quorum::DecodeBoxcar(boxcar);
     if (!decoded.ok()) break;

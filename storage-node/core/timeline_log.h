@@ -27,16 +27,9 @@
 #include "storage-node/core/page_index.h"
 #include "storage-node/core/plans.h"
 #include "storage-node/core/segment_state.h"
+#include "storage-node/core/visible_run.h"
 
 namespace hexad::storage_node {
-
-// The part of a boxcar that a history sees, as a run of its PG chain.
-struct VisibleRun {
-  Lsn pg_prev;
-  Lsn first;
-  Lsn last;
-};
-std::optional<VisibleRun> VisibleIn(const quorum::Boxcar& boxcar, const quorum::Path& path);
 
 class TimelineLog {
  public:

@@ -177,9 +177,10 @@ void RunningNode::CarryOutGossip(const ServeGossip& serve) {
     router_->Answer(serve.call, proto::GossipAnswer(CannotServe(plan.envelope, part.status())));
     return;
   }
-  router_->Answer(serve.call, proto::GossipAnswer(quorum::GossipFill{
-                                  plan.envelope, plan.path, plan.scl, plan.vdl_heard,
-                                  std::move(part->boxcars), part->more, plan.in_use}));
+  router_->Answer(serve.call,
+                  proto::GossipAnswer(quorum::GossipFill{
+                      plan.envelope, plan.head.value_or(plan.path), plan.scl, plan.vdl_heard,
+                      std::move(part->boxcars), part->more, plan.in_use, plan.branch}));
 }
 
 void RunningNode::On(ServeFetch serve) {

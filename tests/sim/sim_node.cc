@@ -240,9 +240,10 @@ void SimNode::Carry(ServeGossip serve) {
     if (!run.ok()) {
       return around_.OnGossip(index_, shared->call, Damaged(plan.envelope, run.status()));
     }
-    around_.OnGossip(index_, shared->call,
-                     quorum::GossipFill{plan.envelope, plan.path, plan.scl, plan.vdl_heard,
-                                        std::move(run->boxcars), run->more, plan.in_use});
+    around_.OnGossip(
+        index_, shared->call,
+        quorum::GossipFill{plan.envelope, plan.head.value_or(plan.path), plan.scl, plan.vdl_heard,
+                           std::move(run->boxcars), run->more, plan.in_use, plan.branch});
   });
 }
 

@@ -39,7 +39,7 @@ class Backtracked : public ::testing::Test {
   const PgPath left = PgPath::Of(second.branches.at(0));
 
   TimelineLog With(const PgPath& path, Lsn coalesced = Lsn(), Lsn floor = Lsn()) {
-    return TimelineLog(kTimeline, path, CoalescedMark{coalesced, floor, {}, 0});
+    return TimelineLog(kTimeline, path, CoalescedMark{coalesced, floor, {}, 0, Lsn()});
   }
   static void LoadBranch(TimelineLog& log) {
     log.Load(Box(E(1), 1, 6, 0));
