@@ -224,6 +224,8 @@ void VolumeHost::On(Turn& turn, const quorum::Grown& grown) {
   GrowTowards(turn, growth_target_);
 }
 
+void VolumeHost::On(Turn&, const quorum::Retained& retained) { manifest_ = retained.manifest; }
+
 void VolumeHost::On(Turn& turn, const quorum::WriteQuorumChanged& changed) {
   quorums_.Changed(changed, turn.now());
   if (changed.ok) WakeBlocked(turn);

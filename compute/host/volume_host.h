@@ -124,6 +124,7 @@ class VolumeHost final : public Volume,
   void On(Turn& turn, const quorum::MtrBlocked& blocked);
   void On(Turn& turn, const quorum::VdlMoved& moved);
   void On(Turn& turn, const quorum::Grown& grown);
+  void On(Turn& turn, const quorum::Retained& retained);
   void On(Turn& turn, const quorum::WriteQuorumChanged& changed);
   void On(Turn& turn, const quorum::Outbid& outbid);
   void On(Turn& turn, const quorum::Fenced& fenced);

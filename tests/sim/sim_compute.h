@@ -94,6 +94,7 @@ class SimCompute : public StreamOwner {
   void On(const quorum::MtrBlocked& blocked) { refused_ = blocked; }
   void On(const quorum::VdlMoved& moved);
   void On(const quorum::Grown& grown);
+  void On(const quorum::Retained& retained) { manifest_ = retained.manifest; }
   void On(const quorum::WriteQuorumChanged& changed);
   void On(const quorum::Outbid& outbid);
   void On(const quorum::Fenced& fenced);

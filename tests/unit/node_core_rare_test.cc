@@ -44,7 +44,7 @@ TEST(Append, OfAnAncestorsTimelineIsRefused) {
   auto steps = quorum::Path::FromSteps(
       {{other, Epoch(1), Lsn(1), Lsn(50)}, {node.timeline, Epoch(1), Lsn(51), Lsn::Max()}});
   ASSERT_TRUE(steps.ok());
-  node.Ask(node.BeginOf(quorum::PgPath{*steps, {Lsn(50)}}));
+  node.Ask(node.BeginOf(quorum::PgPath{*steps, {Lsn(50)}, {}}));
   quorum::BoxcarBuilder builder(other, node.pg, Epoch(1));
   quorum::RecordView record;
   record.lsn = Lsn(3);
