@@ -312,12 +312,16 @@ OpeningRun::Geometry OpeningRun::TakeNewest(const std::vector<quorum::Manifest>&
       manifests.begin(), manifests.end(),
       [](const quorum::Manifest& a, const quorum::Manifest& b) { return IsNewer(b, a); });
   if (newest == manifests.end() || !IsNewer(*newest, manifest_)) return Geometry::kSame;
-  const quorum::Manifest& offered = *newest;
+  quorum::Manifest offered = *newest;
+  // A clone's fork holds R back where it is known: the highest one bounds every GC floor.
+  for (const quorum::Manifest& other : manifests) {
+    offered.retained_from = std::max(offered.retained_from, other.retained_from);
+  }
   if (offered.pgs.size() < pgs_.size()) return Geometry::kOther;
   for (size_t i = 0; i < pgs_.size(); ++i) {
     if (!(offered.pgs[i] == pgs_[i].membership)) return Geometry::kOther;
   }
-  manifest_ = offered;
+  manifest_ = std::move(offered);
   if (pgs_.size() == manifest_.pgs.size()) return Geometry::kSame;
   for (size_t i = pgs_.size(); i < manifest_.pgs.size(); ++i) {
     Pg pg;

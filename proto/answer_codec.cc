@@ -62,6 +62,7 @@ struct Encoder {
     v1::Begun* wire = out->mutable_begun();
     wire->set_scl(in.scl.value());
     wire->set_geometry_epoch(in.geometry_epoch.value());
+    wire->set_retained_from(in.retained_from.value());
   }
   void operator()(const quorum::Ack& in) const { out->mutable_ack()->set_scl(in.scl.value()); }
   void operator()(const quorum::CommitFound& in) const {
@@ -191,7 +192,8 @@ absl::StatusOr<SegmentAnswer> FromWire(v1::SegmentAnswer&& wire) {
       return quorum::Refilled{from, Lsn(wire.refilled().scl())};
     case v1::SegmentAnswer::kBegun:
       return quorum::Begun{from, Lsn(wire.begun().scl()),
-                           GeometryEpoch(wire.begun().geometry_epoch())};
+                           GeometryEpoch(wire.begun().geometry_epoch()),
+                           Lsn(wire.begun().retained_from())};
     case v1::SegmentAnswer::kAck:
       return quorum::Ack{from, Lsn(wire.ack().scl())};
     case v1::SegmentAnswer::kRefused:

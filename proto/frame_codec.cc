@@ -327,6 +327,10 @@ struct Rough {
     return RoughBytesOf(in.path) + RoughBytesOf(in.manifest);
   }
   size_t operator()(const quorum::Append& in) const { return in.boxcar.size(); }
+  size_t operator()(const quorum::FindCommit& in) const { return RoughBytesOf(in.history); }
+  size_t operator()(const quorum::CreateTimeline& in) const {
+    return RoughBytesOf(in.history) + RoughBytesOf(in.manifest);
+  }
   size_t operator()(const quorum::Polled& in) const {
     return RoughBytesOf(in.begun) + RoughBytesOf(in.manifest);
   }

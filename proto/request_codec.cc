@@ -59,6 +59,11 @@ struct Encoder {
       wire->set_time(std::get<CommitTime>(in.target).value());
     }
   }
+  void operator()(const quorum::CreateTimeline& in) const {
+    v1::CreateTimeline* wire = out->mutable_create_timeline();
+    ToWire(in.history, wire->mutable_history());
+    if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
+  }
 };
 
 absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::CreateSegment& wire) {
@@ -135,6 +140,18 @@ absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::FindCommit& wire) {
   return absl::InvalidArgumentError("a search for a commit without a target");
 }
 
+absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::CreateTimeline& wire) {
+  auto history = FromWire(wire.history());
+  if (!history.ok()) return history.status();
+  quorum::CreateTimeline create{to, *std::move(history), std::nullopt};
+  if (wire.has_manifest()) {
+    auto manifest = FromWire(wire.manifest());
+    if (!manifest.ok()) return manifest.status();
+    create.manifest = *std::move(manifest);
+  }
+  return create;
+}
+
 }  // namespace
 
 void ToWire(const SegmentRequest& request, v1::SegmentRequest* out) {
@@ -163,6 +180,8 @@ absl::StatusOr<SegmentRequest> FromWire(v1::SegmentRequest&& wire) {
       return Decode(to, *wire.mutable_append());
     case v1::SegmentRequest::kFindCommit:
       return Decode(to, wire.find_commit());
+    case v1::SegmentRequest::kCreateTimeline:
+      return Decode(to, wire.create_timeline());
     case v1::SegmentRequest::REQUEST_NOT_SET:
       break;
   }

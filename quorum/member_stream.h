@@ -42,6 +42,7 @@ struct MemberStream {
   Lsn scl;                  // highest acknowledged in this epoch
   bool begun_once = false;  // it holds the epoch, durably
   GeometryEpoch manifest_held{0};
+  Lsn retained_from;    // as it keeps R, durably
   std::string trouble;  // the last refusal, or why it is distrusted: for people
 
   // ---- of this connection

@@ -37,6 +37,17 @@ struct CreateSegment {
   uint32_t page_count = 0;
 };
 
+// Makes a clone's segment out of its parent's: the timeline to.timeline, whose root continues a
+// history of the parent (PgPath::TryClone). From then on this segment keeps all that the clone
+// sees. Idempotent; answered by Created. OVERLOADED: the parent's records are not whole here up to
+// the fork, ask again. OUT_OF_RANGE: the fork lies below what this segment keeps. epoch = the
+// root's.
+struct CreateTimeline {
+  Envelope to;
+  PgPath history;
+  std::optional<Manifest> manifest;  // of the clone, at the family's first PG: the pin
+};
+
 // "Who holds the lock, and who has been heard?" Changes nothing. Answered by Polled.
 struct Poll {
   Envelope to;
@@ -97,7 +108,7 @@ struct FindCommit {
 };
 
 using SegmentRequest = std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill,
-                                    Begin, Append, FindCommit>;
+                                    Begin, Append, FindCommit, CreateTimeline>;
 
 // --- answers -------------------------------------------------------------------------------------
 
@@ -146,6 +157,9 @@ struct Begun {
   // counts the segments that hold the new geometry by this, so that an answer to an earlier Begin,
   // late or repeated, can never be taken for one.
   GeometryEpoch geometry_epoch{0};
+  // R as this segment keeps it now: never above a clone's fork, whatever the manifest asked for. An
+  // R counts where it is kept.
+  Lsn retained_from = Lsn::None();
 };
 
 // Cumulative: everything of this PG up to `scl` is on this segment's disk, fsynced.

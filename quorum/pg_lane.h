@@ -66,6 +66,8 @@ class PgLane {
   // Those that hold the epoch / the manifest of the last WriteManifest, durably, and count.
   bool BegunAtWriteQuorum() const;
   bool ManifestAtWriteQuorum() const;
+  // The highest R that a write quorum keeps, durably. REQUIRES: the first PG.
+  Lsn RetainedAtWriteQuorum() const;
   // Sends the manifest to every segment until it is held. REQUIRES: the first PG; a higher
   // geometry.
   void WriteManifest(const Manifest& manifest, LaneTurn& turn);

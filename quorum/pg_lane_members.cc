@@ -119,6 +119,21 @@ bool PgLane::ManifestAtWriteQuorum() const {
   return write_.SatisfiedBy(holders);
 }
 
+Lsn PgLane::RetainedAtWriteQuorum() const {
+  Lsn retained;
+  for (const MemberStream& candidate : members_) {
+    MemberSet holders;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      const MemberStream& member = members_[i];
+      if (member.trusted() && member.retained_from >= candidate.retained_from) {
+        holders.Add(static_cast<int>(i));
+      }
+    }
+    if (write_.SatisfiedBy(holders)) retained = std::max(retained, candidate.retained_from);
+  }
+  return retained;
+}
+
 void PgLane::WriteManifest(const Manifest& manifest, LaneTurn& turn) {
   INVARIANT(start_.manifest.has_value());
   INVARIANT(manifest.geometry_epoch > start_.manifest->geometry_epoch);
@@ -198,6 +213,7 @@ bool PgLane::OnBegun(int index, const Begun& begun, LaneTurn& turn) {
     if (heartbeat_at_ == Instant::Never()) heartbeat_at_ = turn.now + options_.announce_after;
   }
   member.manifest_held = std::max(member.manifest_held, begun.geometry_epoch);
+  member.retained_from = std::max(member.retained_from, begun.retained_from);
   if (OwesManifest(member) && member.retry_at == Instant::Never()) {
     RetryAt(member, turn.now + options_.resend_after);
   }

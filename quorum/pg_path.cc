@@ -49,6 +49,21 @@ absl::Status CheckTails(const Path& path, const std::vector<Lsn>& tails) {
   return absl::OkStatus();
 }
 
+// The tails of a path that was made by forking another one, with these tails, at `fork`. Nothing if
+// the fork's tail contradicts them.
+std::optional<std::vector<Lsn>> TailsAfterFork(const Path& child, const std::vector<Lsn>& tails,
+                                               ForkPoint fork) {
+  std::vector<Lsn> cut;
+  const std::vector<PathStep>& steps = child.steps();
+  for (size_t i = 0; i + 1 < steps.size(); ++i) {
+    // Only the steps that end at the fork can have been cut by it; before them nothing changed.
+    const bool ends_at_fork = steps[i].last_lsn == fork.at;
+    if (!ends_at_fork && tails[i] > fork.tail) return std::nullopt;
+    cut.push_back(ends_at_fork ? fork.tail : tails[i]);
+  }
+  return cut;
+}
+
 absl::Status CheckBranch(const Branch& branch, const PgPath& history) {
   if (absl::Status status = CheckTails(branch.path, branch.tails); !status.ok()) return status;
   const auto refuse = [&](const char* why) {
@@ -103,13 +118,9 @@ absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, L
     }
   }
   PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}, branches};
-  const std::vector<PathStep>& steps = child.path.steps();
-  for (size_t i = 0; i + 1 < steps.size(); ++i) {
-    // Only the steps that end at the fork can have been cut by it; before them nothing changed.
-    const bool ends_at_fork = steps[i].last_lsn == fork;
-    if (!ends_at_fork && tails[i] > tail) return refuse("the tail lies below an earlier one");
-    child.tails.push_back(ends_at_fork ? tail : tails[i]);
-  }
+  auto cut = TailsAfterFork(child.path, tails, {fork, tail});
+  if (!cut.has_value()) return refuse("the tail lies below an earlier one");
+  child.tails = *std::move(cut);
   if (absl::Status status = child.Check(); !status.ok()) return status;
   return child;
 }
@@ -139,6 +150,26 @@ absl::StatusOr<PgPath> PgPath::TryBacktrack(const PgPath& target, EpochId epoch,
   return child;
 }
 
+absl::StatusOr<PgPath> PgPath::TryClone(TimelineId clone, ForkPoint fork) const {
+  const auto refuse = [&](const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat("a clone at ", fork.at.value(), " of ",
+                                                   path.Describe(), ", with tail ",
+                                                   fork.tail.value(), ": ", why));
+  };
+  if (path.empty() || !path.CanForkAt(fork.at)) return refuse("the fork is outside the history");
+  if (fork.tail > fork.at) return refuse("the tail lies above the fork");
+  if (fork.at.Next() == Lsn::Max()) return refuse("no LSN is left to start at");
+  for (const PathStep& step : path.steps()) {
+    if (step.timeline == clone) return refuse("the timeline is an ancestor of its own");
+  }
+  PgPath child{path.Fork(clone, EpochId::Root(), fork.at, fork.at.Next()), {}, {}};
+  auto cut = TailsAfterFork(child.path, tails, fork);
+  if (!cut.has_value()) return refuse("the tail lies below an earlier one");
+  child.tails = *std::move(cut);
+  if (absl::Status status = child.Check(); !status.ok()) return status;
+  return child;
+}
+
 // Two paths that share a step share everything before it; they can differ only from the end of the
 // last shared step on. What the segment holds of that step counts up to the lower of the two cuts:
 //
@@ -162,6 +193,24 @@ Lsn SharedUpTo(const Path& a, const Path& b) {
   const size_t shared = SharedSteps(a, b);
   if (shared == 0) return Lsn::None();
   return std::min(a.steps()[shared - 1].last_lsn, b.steps()[shared - 1].last_lsn);
+}
+
+std::vector<Inherited> InheritedBy(const PgPath& path) {
+  std::vector<Inherited> inherited;
+  const std::vector<PathStep>& steps = path.path.steps();
+  for (size_t i = 0; i + 1 < steps.size(); ++i) {
+    if (steps[i].timeline == steps[i + 1].timeline) continue;  // not where a clone left it
+    const auto count = static_cast<ptrdiff_t>(i);
+    std::vector<PathStep> prefix(steps.begin(), steps.begin() + count + 1);
+    prefix.back().last_lsn = Lsn::Max();
+    auto history = Path::FromSteps(std::move(prefix));
+    INVARIANT(history.ok());
+    inherited.push_back(
+        {PgPath{*std::move(history), {path.tails.begin(), path.tails.begin() + count}, {}},
+         {steps[i].last_lsn, path.tails[i]}});
+    if (steps[i + 1].timeline == path.path.timeline()) break;
+  }
+  return inherited;
 }
 
 PgPath WithoutRecords(PgPath path) {

@@ -56,6 +56,10 @@ struct PgPath {
   absl::StatusOr<PgPath> TryBacktrack(const PgPath& target, EpochId epoch, ForkPoint fork,
                                       Lsn first_lsn, ForkPoint end) const;
 
+  // The root of a clone: timeline `clone` continues this history at `fork`, and leaves its branches
+  // behind. Its LSNs start right above the fork. INVALID_ARGUMENT as above.
+  absl::StatusOr<PgPath> TryClone(TimelineId clone, ForkPoint fork) const;
+
   // A chain was whole up to `scl` on `from`. Up to where is it whole on this path? (Of the two
   // heads: what `from` held of its branches does not count.)
   Lsn SclFrom(const PgPath& from, Lsn scl) const;
@@ -69,6 +73,17 @@ Lsn SharedUpTo(const Path& a, const Path& b);
 // The history of `epoch` as `known` tells it: that epoch lies on its path or on one of its
 // branches, and is open-ended again. Nothing if it lies on neither.
 std::optional<PgPath> HistoryOf(const PgPath& known, EpochId epoch);
+
+// What a history takes from another timeline's log: that timeline's history, and where it is left.
+struct Inherited {
+  PgPath history;  // its newest step is open-ended, as every path's
+  ForkPoint end;
+  TimelineId timeline() const { return history.path.timeline(); }
+  friend bool operator==(const Inherited&, const Inherited&) = default;
+};
+// Of every timeline that a clone's history crosses before its own, oldest first. Empty for a
+// timeline that is no clone.
+std::vector<Inherited> InheritedBy(const PgPath& path);
 
 // The same history for a PG that has been part of none yet: no fork left a record in it.
 PgPath WithoutRecords(PgPath path);

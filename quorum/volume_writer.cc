@@ -66,7 +66,7 @@ Instant VolumeWriter::NextDeadline() const {
 }
 
 Lsn VolumeWriter::Pgmrpl() const {
-  const Lsn floor = std::min(vdl(), start_.manifest.retained_from);
+  const Lsn floor = std::min(vdl(), retained_);
   return lowest_read_point_.IsNone() ? floor : std::min(floor, lowest_read_point_);
 }
 
@@ -229,6 +229,9 @@ void VolumeWriter::On(const NodeAnswered& answered, Instant now, Effects& out) {
     PgclMoved(lane, turn);
   }
   Settle(lane, turn);
+  if (lane == 0 && std::holds_alternative<Begun>(answered.answer)) {
+    retained_ = std::max(retained_, lanes_[0]->RetainedAtWriteQuorum());
+  }
   if (change_) ContinueChange(now, out);
 }
 
@@ -337,7 +340,10 @@ void VolumeWriter::ContinueChange(Instant now, Effects& out) {
   }
   if (!lanes_[0]->ManifestAtWriteQuorum()) return;
   const Change done = *std::exchange(change_, std::nullopt);
+  // A clone's fork holds R at the segments that know of it.
+  const Lsn before = start_.manifest.retained_from;
   start_.manifest = done.next;
+  start_.manifest.retained_from = std::clamp(retained_, before, done.next.retained_from);
   if (done.grows) {
     SOMETIMES(volume_grows);
     out.emplace_back(Grown{start_.manifest});

@@ -297,6 +297,7 @@ class VolumeWriter {
 
   Lsn volume_prev_;
   Lsn lowest_read_point_;
+  Lsn retained_;  // R that a write quorum of the first PG keeps, as this writer was told
   EpochId highest_promised_;
   bool fenced_ = false;
 };

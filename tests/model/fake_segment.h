@@ -47,6 +47,8 @@ class FakeSegment {
     std::erase_if(boxcars_, [scl](const auto& entry) { return entry.first > scl; });
   }
 
+  Lsn pinned_at = Lsn::Max();  // a clone forks there
+
  private:
   quorum::SegmentAnswer On(const quorum::CreateSegment& create) {
     if (refuse_with_) return Refuse(create.to, *refuse_with_);
@@ -65,7 +67,8 @@ class FakeSegment {
         (new_epoch || !manifest_ || begin.manifest->geometry_epoch > manifest_->geometry_epoch)) {
       manifest_ = begin.manifest;
     }
-    return quorum::Begun{begin.to, scl(), manifest_ ? manifest_->geometry_epoch : GeometryEpoch(0)};
+    return quorum::Begun{begin.to, scl(), manifest_ ? manifest_->geometry_epoch : GeometryEpoch(0),
+                         manifest_ ? std::min(manifest_->retained_from, pinned_at) : Lsn()};
   }
 
   quorum::SegmentAnswer On(const quorum::Append& append) {

@@ -90,9 +90,16 @@ inline quorum::PgPath AnyPath() {
   return path;
 }
 
+// The root of a clone of such a history.
+inline quorum::PgPath AnyClone() {
+  const quorum::PgPath path = AnyPath();
+  return *path.TryClone(TimelineId(path.path.timeline().value() + 1),
+                        {path.path.fork_lsn(), path.fork_tail()});
+}
+
 inline quorum::SegmentRequest AnyRequest() {
   const quorum::Envelope to = AnyEnvelope();
-  switch (Below(10)) {
+  switch (Below(11)) {
     case 0:
       return quorum::CreateSegment{to, AnyMembership(AnyU64()), 4096u << Below(5),
                                    PageNo(static_cast<uint32_t>(Below(1 << 30))),
@@ -112,6 +119,9 @@ inline quorum::SegmentRequest AnyRequest() {
       if (AnyBool()) find.target = CommitTime(static_cast<int64_t>(AnyU64()));
       return find;
     }
+    case 8:
+      return quorum::CreateTimeline{to, AnyClone(),
+                                    AnyBool() ? std::optional(AnyManifest()) : std::nullopt};
     case 6:
       return quorum::Begin{to, AnyPath(), AnyBool() ? std::optional(AnyManifest()) : std::nullopt};
     default:
@@ -161,7 +171,7 @@ inline quorum::SegmentAnswer AnyAnswer() {
     case 5:
       return quorum::Refilled{from, AnyLsn()};
     case 6:
-      return quorum::Begun{from, AnyLsn(), GeometryEpoch(AnyU32())};
+      return quorum::Begun{from, AnyLsn(), GeometryEpoch(AnyU32()), AnyLsn()};
     case 7:
       return AnyRefused(from);
     case 8: {

@@ -54,6 +54,38 @@ TEST_F(WorkedExample, BacktrackCutsDeeperAndReturningFindsWhatItCutNotAgain) {
   EXPECT_EQ(e4.SclFrom(e3, Lsn(650)), Lsn(650));
 }
 
+TEST_F(WorkedExample, ACloneContinuesTheHistoryUnderItsOwnName) {
+  const TimelineId b{0xb};
+  const auto root = e2.TryClone(b, {Lsn(2002), Lsn(2000)});
+  ASSERT_TRUE(root.ok()) << root.status();
+  EXPECT_EQ(root->path.newest(), (PathStep{b, EpochId::Root(), Lsn(2003), Lsn::Max()}));
+  EXPECT_EQ(root->fork_tail(), Lsn(2000));
+  const PgPath first = root->Fork(E(1), Lsn(2002), Lsn(2003), Lsn(2000));
+  EXPECT_EQ(first.SclFrom(*root, Lsn(2000)), Lsn(2000));
+  EXPECT_EQ(HistoryOf(first.Fork(E(2), Lsn(2500), Lsn(3600), Lsn(2500)), EpochId::Root()), *root);
+  const auto inherited = InheritedBy(first);
+  ASSERT_EQ(inherited.size(), 1u);
+  EXPECT_EQ(inherited[0], (Inherited{e2, {Lsn(2002), Lsn(2000)}}));
+}
+
+TEST_F(WorkedExample, ACloneOfACloneInheritsFromBoth) {
+  const PgPath b = *e4.TryClone(TimelineId(0xb), {Lsn(702), Lsn(700)});
+  const PgPath written = b.Fork(E(1), Lsn(702), Lsn(703), Lsn(700));
+  const auto c = written.TryClone(TimelineId(0xc), {Lsn(800), Lsn(800)});
+  ASSERT_TRUE(c.ok()) << c.status();
+  const auto inherited = InheritedBy(*c);
+  ASSERT_EQ(inherited.size(), 2u);
+  EXPECT_EQ(inherited[0], (Inherited{e1, {Lsn(702), Lsn(700)}})) << "704 to 902 is not seen";
+  EXPECT_EQ(inherited[1], (Inherited{written, {Lsn(800), Lsn(800)}}));
+}
+
+TEST_F(WorkedExample, WhereACloneCannotBe) {
+  EXPECT_FALSE(e2.TryClone(TimelineId(0xb), {Lsn(1000), Lsn(900)}).ok()) << "in a gap";
+  EXPECT_FALSE(e2.TryClone(TimelineId(0xb), {Lsn(2000), Lsn(2001)}).ok()) << "its tail is above";
+  EXPECT_FALSE(e2.TryClone(TimelineId(0xb), {Lsn(2000), Lsn(850)}).ok()) << "below the last fork's";
+  EXPECT_FALSE(e2.TryClone(kA, {Lsn(2000), Lsn(2000)}).ok());
+}
+
 TEST_F(WorkedExample, StrangersShareNothing) {
   const PgPath other = PgPath::Root(TimelineId(0xb));
   EXPECT_EQ(e2.SclFrom(other, Lsn(500)), Lsn::None());

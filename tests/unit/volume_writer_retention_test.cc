@@ -39,6 +39,19 @@ TEST_F(WriterRetention, IsToldOnceAWriteQuorumKeepsIt) {
   EXPECT_EQ(PgmrplOf(world), Lsn(1905));
 }
 
+TEST_F(WriterRetention, CountsWhereItIsKeptNotWhereAManifestNamesIt) {
+  for (const char* name : {"n1", "n2", "n3"}) world.SegmentAt(name).pinned_at = Lsn(1903);
+  world.Step(Retain{Lsn(1905), std::nullopt});
+  const auto retained = Of<Retained>(world.DeliverAll());
+  ASSERT_THAT(retained, SizeIs(1)) << "the manifest itself is written";
+  EXPECT_EQ(retained[0].manifest.retained_from, Lsn(1903)) << "a clone forks there";
+  EXPECT_EQ(PgmrplOf(world), Lsn(1903));
+  for (const char* name : {"n1", "n2", "n3"}) world.SegmentAt(name).pinned_at = Lsn::Max();
+  world.Step(Retain{Lsn(1905), std::nullopt});
+  world.DeliverAll();
+  EXPECT_EQ(PgmrplOf(world), Lsn(1905)) << "and not for ever";
+}
+
 TEST_F(WriterRetention, NeverGoesBackNorAboveTheVdl) {
   world.Step(Retain{Lsn(9999), std::nullopt});
   world.DeliverAll();
