@@ -135,7 +135,8 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
   }
   // An attempt that got no answer may still be decided: then the segments are needed. Only a name
   // that somebody else holds proves that ours are not.
-  if (absl::IsAlreadyExists(status)) DropSegments({entry.first_pg.pg}).IgnoreError();
+  if (absl::IsAlreadyExists(status))
+    DropSegments(entry.timeline, {entry.first_pg.pg}).IgnoreError();
   return status;
 }
 
@@ -209,12 +210,13 @@ absl::Status ClusterClient::CheckNoWriter(const VolumeEntry& entry,
                    " nodes that would have heard it answer; use --force to insist"));
 }
 
-absl::Status ClusterClient::DropSegments(const std::vector<PgId>& pgs) {
+absl::Status ClusterClient::DropSegments(TimelineId timeline, const std::vector<PgId>& pgs) {
   using Drops = Gather<v1::DropSegmentsAnswer>;
   auto gather = std::make_shared<Drops>(nodes_->channels.size(), nodes_->port->NewEvent(),
                                         [](const auto&) { return false; });
   v1::DropSegmentsRequest ask;
   ask.set_cluster(nodes_->id.value());
+  ask.set_timeline(timeline.value());
   for (const PgId pg : pgs) ask.add_pgs(pg.value());
   size_t i = 0;
   for (const auto& [id, channel] : nodes_->channels) {
@@ -252,7 +254,7 @@ absl::Status ClusterClient::Drop(const std::string& name, bool force) {
       });
   if (!dropped.ok()) return dropped.status();
   if (segments.pgs.empty()) segments.pgs = {entry->first_pg.pg};
-  const absl::Status deleted = DropSegments(segments.pgs);
+  const absl::Status deleted = DropSegments(entry->timeline, segments.pgs);
   if (deleted.ok()) return deleted;
   return absl::Status(deleted.code(),
                       absl::StrCat("the name ", name, " is gone, but ", deleted.message()));

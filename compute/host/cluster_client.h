@@ -37,7 +37,7 @@ class ClusterClient final : public Cluster {
   // read quorum's silence proves that there is none: UNAVAILABLE below that.
   absl::Status CheckNoWriter(const VolumeEntry& entry, const Segments& segments) const;
   // Asks every node to forget these PGs. UNAVAILABLE names those that did not.
-  absl::Status DropSegments(const std::vector<PgId>& pgs);
+  absl::Status DropSegments(TimelineId timeline, const std::vector<PgId>& pgs);
 
   const std::shared_ptr<const ClusterNodes> nodes_;
   RegisterClient registers_;

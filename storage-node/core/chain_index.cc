@@ -96,7 +96,6 @@ class ChainSearch {
     for (const quorum::Boxcar& boxcar : plan.hot) {
       quorum::RecordCursor cursor(boxcar);
       for (quorum::RecordView record; cursor.Next(record);) {
-        if (record.lsn <= plan.coalesced) continue;
         if (!Sees(plan.visible, boxcar.header.timeline, record.lsn)) continue;
         hot_.push_back({record.lsn, record.is_cpl(), record.commit_time});
       }
@@ -105,16 +104,24 @@ class ChainSearch {
 
   // The last record and the last CPL at or below `lsn`.
   absl::StatusOr<At> Look(Lsn lsn) {
-    At at;
-    LookIn(hot_, lsn, at);
-    while (!at.commit.has_value()) {
+    At hot;
+    LookIn(hot_, lsn, hot);
+    if (hot.commit.has_value() && hot.commit->lsn > plan_.coalesced) return hot;
+    // A clone's own entries may lie above what is hot of its ancestors' logs.
+    At cold;
+    while (!cold.commit.has_value()) {
       auto entry = Entry(lsn);
       if (!entry.ok()) return entry.status();
       if (entry->empty()) break;
-      LookIn(*entry, lsn, at);
+      LookIn(*entry, lsn, cold);
       lsn = entry->front().lsn.Prev();
     }
-    return at;
+    hot.tail = std::max(hot.tail, cold.tail);
+    if (!hot.commit.has_value() ||
+        (cold.commit.has_value() && cold.commit->lsn > hot.commit->lsn)) {
+      hot.commit = cold.commit;
+    }
+    return hot;
   }
 
   // The lowest LSN in (above, up_to] for which `holds` is true of the last commit at or below it.

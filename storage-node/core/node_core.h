@@ -94,9 +94,11 @@ struct RegisterAsked {
   std::optional<std::string> accept;  // nothing = prepare
 };
 
+// A timeline is dropped, and with the last one of a PG's family its segment.
 struct DropSegmentsAsked {
   CallId call;
   ClusterId cluster;
+  TimelineId timeline;
   std::vector<PgId> pgs;
 };
 
@@ -217,6 +219,12 @@ struct SegmentDescription {
   uint32_t page_count = 0;
   uint32_t page_size = 0;
   uint64_t pages_seen = 0;  // one more than the highest page that any record named; 0 = none
+  std::string name;         // as its manifest says, at a timeline's first PG
+  // A clone's: the timelines whose records its history holds, oldest first, and where it left the
+  // last of them. Empty for a volume that is no clone.
+  std::vector<TimelineId> ancestors;
+  Lsn forked_at;
+  bool dropped = false;  // kept for its clones alone; it answers nobody
 };
 
 class Segment;
@@ -286,7 +294,9 @@ class NodeCore {
   };
   struct DropWait {
     CallId call;
-    std::vector<PgId> pgs;
+    TimelineId timeline;
+    std::vector<PgId> whole;
+    std::vector<std::pair<PgId, TimelineDrop>> parts;
   };
   using Wait = std::variant<SegmentWait, CreateWait, FormWait, RegisterWait, DropWait>;
   struct Pending {

@@ -16,6 +16,7 @@ struct NodeCore::Loading {
     std::optional<quorum::PgPath> path;
     std::optional<quorum::Manifest> manifest;
     CoalescedMark coalesced;
+    bool dropped = false;
   };
   std::map<std::pair<PgId, TimelineId>, TimelineParts> timelines;
 };
@@ -60,6 +61,9 @@ absl::Status NodeCore::LoadMeta(std::string_view key, std::string_view value) {
       return Keep(DecodeManifest(value), key, timeline().manifest);
     case MetaKind::kCoalesced:
       return Keep(DecodeCoalesced(value), key, timeline().coalesced);
+    case MetaKind::kDropped:
+      timeline().dropped = true;
+      return absl::OkStatus();
     case MetaKind::kRegister:
       return LoadRegister(name->register_key, key, value);
     case MetaKind::kIdentity: {
@@ -96,11 +100,12 @@ absl::StatusOr<std::vector<NodeCore::LogToLoad>> NodeCore::LogsToLoad() {
     }
     segment->second->LoadTimeline(key.second,
                                   {parts.promise, *std::move(parts.path), std::move(parts.manifest),
-                                   std::move(parts.coalesced)});
+                                   std::move(parts.coalesced), parts.dropped});
   }
   loading_.reset();
   std::vector<LogToLoad> logs;
   for (const auto& [pg, segment] : segments_) {
+    segment->LoadedTimelines();
     for (const LogToLoad& log : segment->LogsToLoad()) logs.push_back(log);
   }
   return logs;
@@ -225,7 +230,9 @@ void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
     out.push_back(DropSegmentsDone{asked.call, std::move(status)});
     return;
   }
-  dropping_.insert(asked.pgs.begin(), asked.pgs.end());
+  for (const PgId pg : asked.pgs) {
+    if (Segment* segment = Find(pg)) segment->StartDrop(asked.timeline);
+  }
   // The coalescer's last write would come after the drop and bring the segment's mark back.
   if (coalescing_.has_value() && std::find(asked.pgs.begin(), asked.pgs.end(),
                                            std::get<PgId>(*coalescing_)) != asked.pgs.end()) {
@@ -238,17 +245,38 @@ void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
 // Also what is not in memory is dropped on the disk: an earlier drop may have left remains.
 void NodeCore::StartDrop(const DropSegmentsAsked& asked, Effects& out) {
   StoreBatch batch;
-  for (const PgId pg : asked.pgs) batch.ops.push_back(DropSegment{pg});
-  PersistFor(DropWait{asked.call, asked.pgs}, std::move(batch), out);
+  DropWait wait{asked.call, asked.timeline, {}, {}};
+  for (const PgId pg : asked.pgs) {
+    Segment* segment = Find(pg);
+    if (segment == nullptr || segment->IsLast(asked.timeline)) {
+      batch.ops.push_back(DropSegment{pg});
+      dropping_.insert(pg);
+      wait.whole.push_back(pg);
+    } else {
+      wait.parts.emplace_back(pg, segment->PlanDrop(asked.timeline, batch));
+    }
+  }
+  PersistFor(std::move(wait), std::move(batch), out);
 }
 
 void NodeCore::Finish(DropWait& wait, bool persisted, Effects& out) {
-  for (const PgId pg : wait.pgs) {
+  for (const PgId pg : wait.whole) {
     dropping_.erase(dropping_.find(pg));
     const auto segment = segments_.find(pg);
-    if (!persisted || segment == segments_.end()) continue;
+    if (segment == segments_.end()) continue;
+    if (!persisted) {
+      segment->second->FinishDrop(wait.timeline, {}, false);
+      continue;
+    }
     hot_bytes_ -= segment->second->hot_bytes();
     segments_.erase(segment);
+  }
+  for (const auto& [pg, plan] : wait.parts) {
+    const auto segment = segments_.find(pg);
+    if (segment == segments_.end()) continue;
+    const size_t before = segment->second->hot_bytes();
+    segment->second->FinishDrop(wait.timeline, plan, persisted);
+    hot_bytes_ = hot_bytes_ - before + segment->second->hot_bytes();
   }
   out.push_back(DropSegmentsDone{
       wait.call, persisted ? absl::OkStatus() : absl::ResourceExhaustedError("disk full")});

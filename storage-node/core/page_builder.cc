@@ -94,31 +94,48 @@ absl::Status ForEachInRun(const PageVersion& run, Each each) {
   return absl::OkStatus();
 }
 
-absl::Status ApplyVersions(const std::vector<PageVersion>& versions,
-                           const std::vector<LsnRange>& visible, uint32_t page_size,
-                           Builder& builder) {
-  for (const PageVersion& version : versions) {
+// What a page is made of: versions, and records of hot logs that may be in none of them yet. Of a
+// clone's ancestor, these may belong between two versions.
+struct Material {
+  const std::vector<PageVersion>& versions;
+  const std::vector<LsnRange>& visible;
+  std::span<const PageRecord> records;
+};
+
+absl::Status Apply(const Material& material, uint32_t page_size, Builder& builder) {
+  auto record = material.records.begin();
+  const auto apply_below = [&](Lsn lsn) {
+    absl::Status status;
+    for (; status.ok() && record != material.records.end() && record->lsn < lsn; ++record) {
+      status = builder.Apply(record->bytes);
+    }
+    return status;
+  };
+  for (const PageVersion& version : material.versions) {
     if (version.kind == VersionKind::kImage) {
       if (version.bytes.size() != page_size) {
         return absl::DataLossError(absl::StrCat("a page image of ", version.bytes.size(),
                                                 " bytes, page size ", page_size));
       }
-      builder.StartFrom(version);
+      builder.StartFrom(version);  // what came before it may be gone
       continue;
     }
+    if (auto status = apply_below(version.lsn); !status.ok()) return status;
     auto status = ForEachInRun(version, [&](const RecordView& record, std::string_view bytes) {
-      return InRanges(visible, version.timeline, record.lsn) ? builder.Apply(bytes)
-                                                             : absl::OkStatus();
+      return InRanges(material.visible, version.timeline, record.lsn) ? builder.Apply(bytes)
+                                                                      : absl::OkStatus();
     });
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  return apply_below(Lsn::Max());
 }
 
-absl::StatusOr<Lsn> LastOfRun(const PageVersion& run) {
+// Of those that are seen: an ancestor's run may go on above the fork, with LSNs that mean other
+// records here.
+absl::StatusOr<Lsn> LastOfRun(const PageVersion& run, const std::vector<LsnRange>& visible) {
   Lsn last = run.lsn;
   auto status = ForEachInRun(run, [&](const RecordView& record, std::string_view) {
-    last = record.lsn;
+    if (InRanges(visible, run.timeline, record.lsn)) last = record.lsn;
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -156,9 +173,10 @@ void PutRuns(const CoalescePlan& plan, PageNo page, RecordIter from, RecordIter 
 
 // Which of a page's versions and records may become an image, and which stay runs.
 struct Fold {
-  std::vector<PageVersion> base;  // versions that still count
-  RecordIter begin;               // the first record that no version holds
-  RecordIter split;               // the first record that may not be merged
+  std::vector<PageVersion> base;          // versions that still count
+  RecordIter begin;                       // the first record that no version holds
+  RecordIter split;                       // the first record that may not be merged
+  std::span<const PageRecord> inherited;  // those that no truncate cut off
   size_t mergeable_bytes = 0;
   absl::Status status;  // of the versions' bytes
 };
@@ -175,11 +193,11 @@ Fold PlanFold(const CoalescePlan& plan, const PageWork& work,
   // not written again (a run under an image's key would take the image's place).
   Lsn covered = cut;
   for (const PageVersion& version : versions) {
-    if (version.timeline == plan.timeline && version.lsn <= cut) continue;
+    if (version.lsn <= cut) continue;
     fold.base.push_back(version);
     covered = std::max(covered, version.lsn);
     if (version.kind != VersionKind::kRun) continue;
-    const auto last = LastOfRun(version);
+    const auto last = LastOfRun(version, plan.visible);
     if (!last.ok()) {
       fold.status = last.status();
       continue;
@@ -190,6 +208,8 @@ Fold PlanFold(const CoalescePlan& plan, const PageWork& work,
   }
   const auto above = [](Lsn lsn) { return [lsn](const PageRecord& r) { return r.lsn > lsn; }; };
   const auto end = work.records.end();
+  const auto uncut = std::find_if(work.inherited.begin(), work.inherited.end(), above(cut));
+  fold.inherited = {uncut, work.inherited.end()};
   fold.begin = std::find_if(work.records.begin(), end, above(covered));
   fold.split = std::find_if(fold.begin, end, above(merge_to));
   for (auto record = fold.begin; record != fold.split; ++record) {
@@ -211,7 +231,7 @@ void Prefetch(RecordIter begin, RecordIter end) {
 
 absl::Status BuildImage(const CoalescePlan& plan, const Fold& fold, Builder& builder) {
   Prefetch(fold.begin, fold.split);
-  auto status = ApplyVersions(fold.base, plan.visible, plan.page_size, builder);
+  auto status = Apply({fold.base, plan.visible, fold.inherited}, plan.page_size, builder);
   for (auto record = fold.begin; status.ok() && record != fold.split; ++record) {
     RecordView view;
     INVARIANT(RecordCursor(record->bytes).Next(view));  // of a verified boxcar
@@ -242,11 +262,11 @@ void SortByPage(std::vector<uint64_t>& keys) {
 absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
                                            const std::vector<PageVersion>& versions) {
   Builder builder(plan.page, plan.page_size, plan.truncated);
-  if (auto status = ApplyVersions(versions, plan.visible, plan.page_size, builder); !status.ok()) {
+  std::vector<PageRecord> hot;
+  hot.reserve(plan.hot.size());
+  for (const HotRecord& record : plan.hot) hot.push_back({record.lsn, record.bytes.view()});
+  if (auto status = Apply({versions, plan.visible, hot}, plan.page_size, builder); !status.ok()) {
     return status;
-  }
-  for (const HotRecord& record : plan.hot) {
-    if (auto status = builder.Apply(record.bytes.view()); !status.ok()) return status;
   }
   quorum::PageRead read;
   read.page_lsn = builder.at();
@@ -257,34 +277,44 @@ absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
 
 PlanWork GroupByPage(const CoalescePlan& plan) {
   size_t count = 0;
-  for (const quorum::Boxcar& boxcar : plan.boxcars) count += boxcar.header.record_count;
+  for (const auto* boxcars : {&plan.inherited, &plan.boxcars}) {
+    for (const quorum::Boxcar& boxcar : *boxcars) count += boxcar.header.record_count;
+  }
   std::vector<PageRecord> by_lsn;
   by_lsn.reserve(count);
   std::vector<uint64_t> by_page;  // page number, then place in by_lsn
   by_page.reserve(count);
-  for (const quorum::Boxcar& boxcar : plan.boxcars) {
+  const auto add = [&](const quorum::Boxcar& boxcar) {
     RecordCursor cursor(boxcar);
     for (RecordView record; cursor.Next(record);) {
       if (record.kind == quorum::RecordKind::kNop || record.kind == quorum::RecordKind::kTruncate) {
         continue;
       }
-      if (!InRanges(plan.visible, plan.timeline, record.lsn)) continue;
+      if (!InRanges(plan.visible, boxcar.header.timeline, record.lsn)) continue;
       INVARIANT(by_lsn.size() <= UINT32_MAX);
       INVARIANT(by_lsn.empty() || by_lsn.back().lsn < record.lsn);
       by_page.push_back(uint64_t{record.page.value()} << 32 | by_lsn.size());
       const size_t size = quorum::kRecordHeaderBytes + record.payload.size();
       by_lsn.push_back({record.lsn, boxcar.records().substr(cursor.offset(), size)});
     }
-  }
+  };
+  for (const quorum::Boxcar& boxcar : plan.inherited) add(boxcar);
+  const size_t inherited = by_lsn.size();
+  for (const quorum::Boxcar& boxcar : plan.boxcars) add(boxcar);
   SortByPage(by_page);
   PlanWork work;
   work.records.reserve(by_page.size());
   for (const uint64_t key : by_page) work.records.push_back(by_lsn[key & UINT32_MAX]);
   for (size_t from = 0, end = 0; from < by_page.size(); from = end) {
     const uint64_t page = by_page[from] >> 32;
-    while (end < by_page.size() && by_page[end] >> 32 == page) ++end;
-    work.works.push_back(
-        {PageNo(static_cast<uint32_t>(page)), std::span(work.records).subspan(from, end - from)});
+    size_t own = from;  // the page's first record that is the plan's own
+    while (end < by_page.size() && by_page[end] >> 32 == page) {
+      if ((by_page[end++] & UINT32_MAX) < inherited) own = end;
+    }
+    if (own == end) continue;
+    work.works.push_back({PageNo(static_cast<uint32_t>(page)),
+                          std::span(work.records).subspan(own, end - own),
+                          std::span(work.records).subspan(from, own - from)});
   }
   return work;
 }

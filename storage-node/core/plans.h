@@ -64,7 +64,7 @@ struct FindPlan {
   std::variant<Lsn, CommitTime> target;
   std::vector<LsnRange> visible;    // newest first, up to `up_to`
   Lsn up_to;                        // SCL along the history, or a branch's end
-  Lsn coalesced;                    // the hot log holds what is above
+  Lsn coalesced;                    // what is above is in the hot log, and nowhere else
   std::vector<quorum::Boxcar> hot;  // durable, by LSN
 };
 
@@ -79,10 +79,18 @@ struct CoalescePlan {
   std::vector<LsnRange> visible;  // newest first, up to `up_to`
   std::vector<quorum::Boxcar> boxcars;  // by LSN
   std::vector<TruncateMark> truncates;  // visible, by LSN
+  // A clone's: what it sees of its ancestors' logs and may not be in the page store yet, by LSN.
+  std::vector<quorum::Boxcar> inherited;
   // Written first: the mark as it was, with the new floor. After a crash in the middle nobody is
   // admitted below images that replaced what they were made from.
   StoreBatch start;
   StoreBatch finish;  // written last: the mark that says "coalesced up to"
+};
+
+// What a segment loses with one of its timelines.
+struct TimelineDrop {
+  bool retire = false;            // clones continue it: it stays for them, and answers nobody
+  std::vector<TimelineId> erase;  // it, and those that had stayed for its sake
 };
 
 // A record of a coalescing's boxcars, encoded. A view: it lives as long as the plan.
@@ -93,7 +101,8 @@ struct PageRecord {
 
 struct PageWork {
   PageNo page;
-  std::span<const PageRecord> records;  // visible, oldest first
+  std::span<const PageRecord> records;         // visible, oldest first
+  std::span<const PageRecord> inherited = {};  // the same of CoalescePlan::inherited: all older
 };
 
 // The work of a plan, by page number. Movable, not copyable: works point into records.

@@ -23,7 +23,10 @@ Segment::Timeline::Timeline(TimelineId id, TimelineState state)
   if (manifest.has_value()) {
     manifest_epoch = manifest->written_in;
     manifest_geometry = manifest->geometry_epoch;
+    retained = manifest->retained_from;
   }
+  dropped = state.dropped;
+  if (dropped) log.Retire();
 }
 
 Segment::Segment(NodeId self, SegmentConfig config)
@@ -81,8 +84,8 @@ Refused Segment::Refusal(const Envelope& envelope, RefusalReason reason,
 }
 
 Segment::Timeline* Segment::Admit(const Envelope& envelope, Refused& refusal) {
-  const auto found = timelines_.find(envelope.timeline);
-  if (found == timelines_.end()) {
+  Timeline* const found = Alive(envelope.timeline);
+  if (found == nullptr) {
     refusal = Refusal(envelope, RefusalReason::kUnknownSegment,
                       absl::StrCat("no timeline ", absl::Hex(envelope.timeline.value())));
     return nullptr;
@@ -93,7 +96,7 @@ Segment::Timeline* Segment::Admit(const Envelope& envelope, Refused& refusal) {
                                    ", current is ", config_.membership.epoch.value()));
     return nullptr;
   }
-  Timeline& timeline = found->second;
+  Timeline& timeline = *found;
   if (envelope.epoch < timeline.promised) {
     // While the promise is being written there is no higher one to name: ask again a little later.
     const bool told = envelope.epoch < timeline.promised_durably;
@@ -139,7 +142,10 @@ void Segment::OnNotPersisted(const Continuation& then, SegmentOutlet& out) {
     if (gossip->path.has_value()) --timeline.adopting;
     return;
   }
-  if (const auto* learn = std::get_if<AfterLearn>(&then.then)) {
+  if (const auto* create = std::get_if<AfterCreate>(&then.then)) {
+    creating_.erase(create->envelope.timeline);
+    KeepForClones();
+  } else if (const auto* learn = std::get_if<AfterLearn>(&then.then)) {
     --At(learn->envelope.timeline).adopting;
   } else if (const auto* begin = std::get_if<AfterBegin>(&then.then)) {
     --At(begin->envelope.timeline).adopting;
@@ -163,8 +169,14 @@ void Segment::On(ConnId conn, const quorum::CreateSegment& request, Instant, Seg
                                  "this PG exists with another shape or membership")});
     return;
   }
-  if (timelines_.contains(request.to.timeline)) {
+  if (Alive(request.to.timeline) != nullptr) {
     out.Emit(Reply{conn, quorum::Created{request.to}});
+    return;
+  }
+  if (!timelines_.empty()) {
+    out.Emit(
+        Reply{conn, Refusal(request.to, RefusalReason::kBadRequest,
+                            "this PG holds another timeline: a clone comes with its history")});
     return;
   }
   StoreBatch batch;
@@ -176,18 +188,9 @@ void Segment::On(ConnId conn, const quorum::CreateSegment& request, Instant, Seg
 void Segment::PlanCreate(ConnId conn, const Envelope& to, StoreBatch& batch,
                          std::unique_ptr<Continuation>& then) const {
   batch.ops.push_back(PutMeta{ConfigKey(to.pg), Encode(config_)});
-  batch.ops.push_back(PutMeta{PathKey(to.pg, to.timeline), Encode(PgPath::Root(to.timeline))});
-  then = std::make_unique<Continuation>(Continuation{AfterCreate{conn, to}});
-}
-
-void Segment::Done(AfterCreate& then, SegmentOutlet& out) {
-  const TimelineId timeline = then.envelope.timeline;
-  if (!timelines_.contains(timeline)) {
-    TimelineState state;
-    state.path = PgPath::Root(timeline);
-    LoadTimeline(timeline, std::move(state));
-  }
-  out.Emit(Reply{then.conn, quorum::Created{then.envelope}});
+  const PgPath root = PgPath::Root(to.timeline);
+  batch.ops.push_back(PutMeta{PathKey(to.pg, to.timeline), Encode(root)});
+  then = std::make_unique<Continuation>(Continuation{AfterCreate{conn, to, root, std::nullopt}});
 }
 
 // --- the write path ------------------------------------------------------------------------------
@@ -336,7 +339,13 @@ void Segment::Describe(Instant now, std::vector<SegmentDescription>& out) const 
     d.page_count = config_.page_count;
     d.page_size = config_.page_size;
     d.pages_seen = timeline.log.pages_seen();
-    out.push_back(d);
+    if (timeline.manifest.has_value()) d.name = timeline.manifest->name;
+    for (const quorum::Inherited& from : quorum::InheritedBy(timeline.log.begun())) {
+      d.ancestors.push_back(from.timeline());
+      d.forked_at = from.end.at;
+    }
+    d.dropped = timeline.dropped;
+    out.push_back(std::move(d));
   }
 }
 

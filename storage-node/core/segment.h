@@ -4,6 +4,7 @@
 //
 //   request         made durable first                  then answered
 //   CreateSegment   config, root path                   Created
+//   CreateTimeline  a clone's root path, its manifest   Created
 //   Seal            promise                             Promised
 //   TakeInventory   the parent's path, if it was new    InventoryTaken
 //   Refill          the boxcars                         Refilled
@@ -33,6 +34,8 @@ namespace hexad::storage_node {
 struct AfterCreate {
   ConnId conn;
   quorum::Envelope envelope;
+  quorum::PgPath history;
+  std::optional<quorum::Manifest> manifest;
 };
 struct AfterPromise {
   ConnId conn;
@@ -99,8 +102,11 @@ class Segment {
     quorum::PgPath path;
     std::optional<quorum::Manifest> manifest;
     CoalescedMark coalesced;
+    bool dropped = false;  // and kept for its clones
   };
   void LoadTimeline(TimelineId timeline, TimelineState state);
+  // After the last one.
+  void LoadedTimelines() { KeepForClones(); }
   absl::Status LoadBoxcar(TimelineId timeline, Lsn first_lsn, BytesRef bytes);
   void LoseLog(TimelineId timeline) { At(timeline).log.LoseUnknown(); }
 
@@ -114,6 +120,13 @@ class Segment {
   void OnNotPersisted(const Continuation& then, SegmentOutlet& out);
 
   void Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out);
+
+  // --- dropping. From StartDrop on the timeline answers nobody.
+  void StartDrop(TimelineId timeline);
+  // No other timeline lives here: the whole segment goes with this one.
+  bool IsLast(TimelineId timeline) const;
+  TimelineDrop PlanDrop(TimelineId timeline, StoreBatch& batch);
+  void FinishDrop(TimelineId timeline, const TimelineDrop& plan, bool persisted);
 
   // After the page's versions were read: has nothing been merged away above them meanwhile?
   bool MayServe(const ReadPlan& plan) const;
@@ -157,6 +170,9 @@ class Segment {
     // A peer that has more than there was room for in the hot log.
     std::optional<NodeId> more_at;
     bool coalescing = false;
+    Lsn retained;           // the highest R that was accepted, durable or on its way
+    bool dropping = false;  // asked for, not yet durable
+    bool dropped = false;
     int adopting = 0;  // histories that are being written: no coalescing starts meanwhile
   };
 
@@ -169,6 +185,7 @@ class Segment {
   void On(ConnId conn, const quorum::Begin& request, Instant now, SegmentOutlet& out);
   void On(ConnId conn, const quorum::Append& request, Instant now, SegmentOutlet& out);
   void On(ConnId conn, const quorum::FindCommit& request, Instant now, SegmentOutlet& out);
+  void On(ConnId conn, const quorum::CreateTimeline& request, Instant now, SegmentOutlet& out);
 
   void Done(AfterCreate& then, SegmentOutlet& out);
   void Done(AfterPromise& then, SegmentOutlet& out);
@@ -212,10 +229,22 @@ class Segment {
   void CompletePlan(TimelineId id, Timeline& timeline, CoalescePlan& plan);
   void Ask(TimelineId id, Timeline& timeline, const NodeId& peer, SegmentOutlet& out);
   Timeline& At(TimelineId id);
+  // Nothing if it is not here, or about to go. One that is kept for its clones is here.
+  Timeline* Here(TimelineId id);
+  // Only if it also answers.
+  Timeline* Alive(TimelineId id);
+  // Why a clone cannot be made here, or not yet.
+  std::optional<quorum::Refused> RefuseClone(const quorum::CreateTimeline& request);
+  // Tells each log what clones see of it.
+  void KeepForClones();
+  TimelineLog::Ancestors AncestorsOf(const quorum::Path& path) const;
+  // DATA_LOSS if an ancestor's log is not whole up to where the history leaves it.
+  absl::Status CheckAncestors(const quorum::PgPath& history) const;
 
   NodeId self_;
   SegmentConfig config_;
   std::map<TimelineId, Timeline> timelines_;
+  std::map<TimelineId, quorum::PgPath> creating_;  // clones that are being written
 };
 
 }  // namespace hexad::storage_node

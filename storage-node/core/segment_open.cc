@@ -15,12 +15,12 @@ using quorum::RefusalReason;
 using quorum::Refused;
 
 void Segment::On(ConnId conn, const quorum::Poll& request, Instant now, SegmentOutlet& out) {
-  const auto found = timelines_.find(request.to.timeline);
-  if (found == timelines_.end()) {
+  const Timeline* const found = Alive(request.to.timeline);
+  if (found == nullptr) {
     out.Emit(Reply{conn, Refusal(request.to, RefusalReason::kUnknownSegment, "no such timeline")});
     return;
   }
-  const Timeline& timeline = found->second;
+  const Timeline& timeline = *found;
   quorum::Polled polled;
   polled.from = request.to;
   polled.from.epoch = timeline.promised;
@@ -133,6 +133,10 @@ void Segment::AnswerInventory(ConnId conn, const Envelope& envelope, Timeline& t
                                  "boxcars that were stored here cannot be read")});
     return;
   }
+  if (auto status = CheckAncestors(*timeline.sealed_parent); !status.ok()) {
+    out.Emit(Reply{conn, Refusal(envelope, RefusalReason::kDamaged, status.ToString())});
+    return;
+  }
   auto inventory = timeline.log.Inventory(*timeline.sealed_parent);
   if (!inventory.ok()) {
     out.Emit(
@@ -160,13 +164,13 @@ void Segment::On(ConnId conn, const quorum::FindCommit& request, Instant, Segmen
   if (!CheckHistory(request.history, request.to.timeline).ok()) {
     return refuse(RefusalReason::kBadRequest, "no history of this timeline");
   }
-  if (timeline->log.is_damaged()) {
+  if (timeline->log.is_damaged() || !CheckAncestors(request.history).ok()) {
     return refuse(RefusalReason::kDamaged, "boxcars that were stored here cannot be read");
   }
   FindPlan plan;
   plan.envelope = request.to;
   plan.target = request.target;
-  timeline->log.PlanFind(request.history, request.up_to, plan);
+  timeline->log.PlanFind(request.history, request.up_to, plan, AncestorsOf(request.history.path));
   out.Emit(ServeFind{conn, std::move(plan)});
 }
 
@@ -272,6 +276,10 @@ void Segment::On(ConnId conn, const quorum::Begin& request, Instant, SegmentOutl
     timeline->manifest_geometry = request.manifest->geometry_epoch;
     then.manifest = request.manifest;
     then.manifest->written_in = request.to.epoch;
+    // A clone's fork stays; and what was promised about R is never taken back.
+    timeline->retained = std::max(
+        timeline->retained, std::min(request.manifest->retained_from, timeline->log.LowestFork()));
+    then.manifest->retained_from = timeline->retained;
     batch.ops.push_back(PutMeta{ManifestKey(pg, timeline_id), Encode(*then.manifest)});
   }
   out.Persist(pg, std::move(batch), {std::move(then)});
@@ -292,9 +300,12 @@ void Segment::Done(AfterBegin& then, SegmentOutlet& out) {
                                       "outbid while the epoch was written")});
     return;
   }
-  const auto held =
-      timeline.manifest.has_value() ? timeline.manifest->geometry_epoch : GeometryEpoch(0);
-  out.Emit(Reply{then.conn, quorum::Begun{then.envelope, timeline.log.scl(), held}});
+  quorum::Begun begun{then.envelope, timeline.log.scl()};
+  if (timeline.manifest.has_value()) {
+    begun.geometry_epoch = timeline.manifest->geometry_epoch;
+    begun.retained_from = timeline.manifest->retained_from;
+  }
+  out.Emit(Reply{then.conn, std::move(begun)});
 }
 
 }  // namespace hexad::storage_node

@@ -68,13 +68,17 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   plan.page = read.page;
   plan.page_size = config_.page_size;
   plan.read_point = read.read_point;
-  log.PlanRead(path->path, read.read_point, plan);
+  if (auto status = CheckAncestors(*path); !status.ok()) {
+    return refuse(RefusalReason::kDamaged, status.ToString());
+  }
+  log.PlanRead(path->path, read.read_point, plan, AncestorsOf(path->path));
   out.Emit(ServeRead{call, std::move(plan)});
 }
 
 bool Segment::MayServe(const ReadPlan& plan) const {
   const auto timeline = timelines_.find(plan.envelope.timeline);
-  return timeline != timelines_.end() && plan.read_point >= timeline->second.log.gc_floor();
+  return timeline != timelines_.end() && !timeline->second.dropping && !timeline->second.dropped &&
+         plan.read_point >= timeline->second.log.gc_floor();
 }
 
 // --- gossip --------------------------------------------------------------------------------------
@@ -100,8 +104,9 @@ int Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out)
   if (members.size() < 2) return 0;
   int asked = 0;
   for (auto& [id, timeline] : timelines_) {
-    if (timeline.asking || now < timeline.gossip_due) continue;
+    if (timeline.asking || timeline.dropping || now < timeline.gossip_due) continue;
     const TimelineLog& log = timeline.log;
+    if (timeline.dropped && !log.is_damaged()) continue;
     bool behind = log.has_gap() || log.vdl_heard() > log.scl() || log.BranchToFill() != nullptr ||
                   BUGGIFY(gossip_although_whole);
     for (const auto& [peer, scl] : timeline.peer_scl) behind = behind || scl > log.scl();
@@ -117,15 +122,15 @@ int Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out)
 }
 
 void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOutlet& out) {
-  const auto found = timelines_.find(ask.to.timeline);
+  Timeline* const found = Here(ask.to.timeline);
   const auto refuse = [&](RefusalReason reason, std::string why) {
     out.Emit(CallRefused{call, Refusal(ask.to, reason, std::move(why))});
   };
-  if (found == timelines_.end()) return refuse(RefusalReason::kUnknownSegment, "no such timeline");
+  if (found == nullptr) return refuse(RefusalReason::kUnknownSegment, "no such timeline");
   if (ask.to.membership_epoch != config_.membership.epoch) {
     return refuse(RefusalReason::kStaleMembership, "another membership epoch");
   }
-  Timeline& timeline = found->second;
+  Timeline& timeline = *found;
   const PgPath& begun = timeline.log.begun();
   // Sealed: until the opening is over, what this segment holds is the opening's alone to read.
   if (timeline.promised > begun.path.epoch()) {
@@ -196,9 +201,9 @@ std::optional<PgPath> Segment::HistoryOfFill(const quorum::GossipFill& fill,
 }
 
 void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
-  const auto found = timelines_.find(answered.timeline);
-  if (found == timelines_.end()) return;
-  Timeline& timeline = found->second;
+  Timeline* const found = Here(answered.timeline);
+  if (found == nullptr) return;
+  Timeline& timeline = *found;
   timeline.asking = false;
   if (!answered.fill.has_value()) return;
   const quorum::GossipFill& fill = *answered.fill;
@@ -311,7 +316,7 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
 // in each of gossip's periods, however fast the coalescer is.
 void Segment::GoOnGossiping(SegmentOutlet& out) {
   for (auto& [id, timeline] : timelines_) {
-    if (timeline.asking || !timeline.more_at.has_value()) continue;
+    if (timeline.asking || timeline.dropping || !timeline.more_at.has_value()) continue;
     if (!out.MayTake(/*closes_gap=*/false)) return;
     Ask(id, timeline, NodeId(*timeline.more_at), out);
   }
@@ -323,13 +328,15 @@ std::optional<CoalescePlan> Segment::PlanCoalesce(size_t min_bytes) {
   std::vector<std::pair<size_t, TimelineId>> by_size;
   for (const auto& [id, timeline] : timelines_) {
     const size_t bytes = timeline.log.hot_bytes();
-    if (timeline.coalescing || timeline.adopting > 0 || bytes < min_bytes) continue;
+    if (timeline.coalescing || timeline.dropping || timeline.adopting > 0 || bytes < min_bytes) {
+      continue;
+    }
     by_size.emplace_back(bytes, id);
   }
   std::sort(by_size.rbegin(), by_size.rend());
   for (const auto& [bytes, id] : by_size) {
     Timeline& timeline = At(id);
-    auto plan = timeline.log.PlanCoalesce();
+    auto plan = timeline.log.PlanCoalesce(AncestorsOf(timeline.log.begun().path));
     if (!plan.has_value()) continue;
     CompletePlan(id, timeline, *plan);
     return plan;
@@ -347,7 +354,7 @@ void Segment::CompletePlan(TimelineId id, Timeline& timeline, CoalescePlan& plan
   // coalesced.
   Lsn needed = plan.up_to;
   for (const auto& member : config_.membership.members) {
-    if (member.node == self_) continue;
+    if (member.node == self_ || timeline.dropped) continue;
     const auto peer = timeline.peer_scl.find(member.node);
     needed = std::min(needed, peer == timeline.peer_scl.end() ? Lsn::None() : peer->second);
   }

@@ -2,7 +2,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "quorum/base/bytes.h"
 
 namespace hexad::storage_node {
@@ -143,7 +142,7 @@ absl::Status Close(const ByteReader& in, const char* what) {
 }
 
 std::string TimelineKey(PgId pg, TimelineId timeline, const char* leaf) {
-  return SegmentMetaPrefix(pg) + absl::StrFormat("t/%016x/%s", timeline.value(), leaf);
+  return TimelineMetaPrefix(pg, timeline) + leaf;
 }
 
 }  // namespace
@@ -155,6 +154,7 @@ std::string PromiseKey(PgId pg, TimelineId t) { return TimelineKey(pg, t, "promi
 std::string PathKey(PgId pg, TimelineId t) { return TimelineKey(pg, t, "path"); }
 std::string ManifestKey(PgId pg, TimelineId t) { return TimelineKey(pg, t, "manifest"); }
 std::string CoalescedKey(PgId pg, TimelineId t) { return TimelineKey(pg, t, "coalesced"); }
+std::string DroppedKey(PgId pg, TimelineId t) { return TimelineKey(pg, t, "dropped"); }
 std::string RegisterKey(std::string_view key) { return "r/" + std::string(key); }
 
 absl::StatusOr<MetaName> ParseMetaKey(std::string_view key) {
@@ -187,6 +187,8 @@ absl::StatusOr<MetaName> ParseMetaKey(std::string_view key) {
     name.kind = MetaKind::kManifest;
   } else if (key == CoalescedKey(name.pg, name.timeline)) {
     name.kind = MetaKind::kCoalesced;
+  } else if (key == DroppedKey(name.pg, name.timeline)) {
+    name.kind = MetaKind::kDropped;
   } else {
     return unknown;
   }
@@ -293,19 +295,22 @@ absl::StatusOr<EpochId> DecodePromise(std::string_view bytes) {
 absl::StatusOr<PgPath> DecodePath(std::string_view bytes) {
   auto in = Open(bytes, "path");
   if (!in.ok()) return in.status();
+  const auto damaged = [](const absl::Status& status) {
+    return absl::DataLossError(absl::StrCat("path: ", std::string(status.message())));
+  };
   PgPath path;
-  if (auto status = GetHistory(*in, path); !status.ok()) return status;
+  if (auto status = GetHistory(*in, path); !status.ok()) return damaged(status);
   const auto branches = in->Int<uint32_t>();
   for (uint32_t i = 0; i < branches && in->ok(); ++i) {
     Branch branch;
-    if (auto status = GetHistory(*in, branch); !status.ok()) return status;
+    if (auto status = GetHistory(*in, branch); !status.ok()) return damaged(status);
     branch.end.at = GetLsn(*in);
     branch.end.tail = GetLsn(*in);
     branch.left_by = GetEpoch(*in);
     path.branches.push_back(std::move(branch));
   }
   if (auto status = Close(*in, "path"); !status.ok()) return status;
-  if (auto status = path.Check(); !status.ok()) return status;
+  if (auto status = path.Check(); !status.ok()) return damaged(status);
   return path;
 }
 

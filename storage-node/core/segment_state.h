@@ -6,6 +6,7 @@
 //   pg/<pg>/t/<timeline>/path       PgPath           before Begun is answered
 //   pg/<pg>/t/<timeline>/manifest   Manifest         with the path, at a timeline's first PG
 //   pg/<pg>/t/<timeline>/coalesced  CoalescedMark    last write of each coalescing
+//   pg/<pg>/t/<timeline>/dropped    nothing          it was dropped, and clones continue it
 //   n/identity                     NodeIdentity     when the node joins its cluster
 //   r/<key>                        RegisterState    before a register's answer
 //
@@ -54,6 +55,7 @@ std::string PromiseKey(PgId pg, TimelineId timeline);
 std::string PathKey(PgId pg, TimelineId timeline);
 std::string ManifestKey(PgId pg, TimelineId timeline);
 std::string CoalescedKey(PgId pg, TimelineId timeline);
+std::string DroppedKey(PgId pg, TimelineId timeline);
 inline constexpr std::string_view kIdentityKey = "n/identity";
 std::string RegisterKey(std::string_view key);
 
@@ -64,6 +66,7 @@ enum class MetaKind : uint8_t {
   kPath,
   kManifest,
   kCoalesced,
+  kDropped,
   kIdentity,
   kRegister
 };

@@ -63,6 +63,12 @@ inline std::string SegmentMetaPrefix(PgId pg) {
   return absl::StrCat("pg/", absl::Hex(pg.value(), absl::kZeroPad16), "/");
 }
 
+// And every one of one timeline of it with this.
+inline std::string TimelineMetaPrefix(PgId pg, TimelineId timeline) {
+  return absl::StrCat(SegmentMetaPrefix(pg), "t/", absl::Hex(timeline.value(), absl::kZeroPad16),
+                      "/");
+}
+
 // Small state, under a key that its owner chooses (see segment_state.h). Checksummed by the store.
 struct PutMeta {
   std::string key;
@@ -78,8 +84,15 @@ struct DropSegment {
   PgId pg;
 };
 
-using StoreOp =
-    std::variant<PutBoxcar, DropLog, PutVersion, DropVersion, PutMeta, DropMeta, DropSegment>;
+// Everything of one timeline of a PG on this node: log, versions, and meta whose key starts with
+// TimelineMetaPrefix. What other timelines hold stays, also what this one saw of it.
+struct DropTimeline {
+  PgId pg;
+  TimelineId timeline;
+};
+
+using StoreOp = std::variant<PutBoxcar, DropLog, PutVersion, DropVersion, PutMeta, DropMeta,
+                             DropSegment, DropTimeline>;
 
 struct StoreBatch {
   std::vector<StoreOp> ops;

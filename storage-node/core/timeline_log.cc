@@ -42,9 +42,12 @@ bool TimelineLog::CanAdopt(const PgPath& path) const {
     return end >= stored && history.Visible(timeline_, stored);
   };
   // Only LSNs are compared: those of two epochs that wrote are never the same.
-  return stored.IsNone() || keeps(path.path, Lsn::Max()) ||
+  return stored <= InheritedUpTo() || keeps(path.path, Lsn::Max()) ||
          std::any_of(path.branches.begin(), path.branches.end(),
-                     [&](const Branch& branch) { return keeps(branch.path, branch.end.at); });
+                     [&](const Branch& branch) { return keeps(branch.path, branch.end.at); }) ||
+         std::any_of(clones_.begin(), clones_.end(), [&](const quorum::Inherited& clone) {
+           return keeps(clone.history.path, clone.end.at);
+         });
 }
 
 void TimelineLog::Adopt(PgPath path) {
@@ -190,6 +193,7 @@ void TimelineLog::MarkDurable(Lsn first_lsn) {
   HearPgmrpl(boxcar.header.pgmrpl);
   lost_.erase(first_lsn);
   ForgetMended();
+  if (retired_) ForgetIfDead(first_lsn);
 }
 
 void TimelineLog::Cancel(Lsn first_lsn) {
@@ -225,33 +229,37 @@ Lsn TimelineLog::whole_below() const {
 void TimelineLog::ForgetMended() {
   if (lost_.empty()) return;
   const auto matters = [&](Lsn lost) {
-    if (begun_.path.Visible(timeline_, lost) && lost > scl()) return true;
-    return std::any_of(begun_.branches.begin(), begun_.branches.end(), [&](const Branch& branch) {
-      return lost <= branch.end.at && branch.path.Visible(timeline_, lost) &&
-             lost > SclOn(PgPath::Of(branch));
-    });
+    if (!retired_ && begun_.path.Visible(timeline_, lost) && lost > scl()) return true;
+    const auto lacks = [&](const PgPath& history, Lsn end) {
+      return lost <= end && history.path.Visible(timeline_, lost) && lost > SclOn(history);
+    };
+    return std::any_of(begun_.branches.begin(), begun_.branches.end(),
+                       [&](const Branch& branch) {
+                         return !retired_ && lacks(PgPath::Of(branch), branch.end.at);
+                       }) ||
+           std::any_of(clones_.begin(), clones_.end(), [&](const quorum::Inherited& clone) {
+             return lacks(clone.history, clone.end.at);
+           });
   };
   std::erase_if(lost_, [&](Lsn lost) { return !matters(lost); });
 }
 
 bool TimelineLog::IsKept(Lsn lsn) const {
-  return begun_.path.Visible(timeline_, lsn) ||
-         std::any_of(begun_.branches.begin(), begun_.branches.end(), [&](const Branch& branch) {
-           return lsn <= branch.end.at && branch.path.Visible(timeline_, lsn);
-         });
+  const std::vector<Kept> kept = Histories();
+  return std::any_of(kept.begin(), kept.end(), [&](const Kept& history) {
+    return lsn <= history.end && history.path->Visible(timeline_, lsn);
+  });
 }
 
 std::optional<Lsn> TimelineLog::LastKept(const Boxcar& boxcar) const {
   std::optional<Lsn> last;
-  if (const auto run = VisibleIn(boxcar, begun_.path)) last = run->last;
-  for (const Branch& branch : begun_.branches) {
-    const auto run = VisibleIn(boxcar, branch.path);
-    if (!run.has_value() || run->first > branch.end.at) continue;
-    Lsn end = run->first;
-    RecordCursor cursor(boxcar);
-    for (RecordView record;
-         cursor.Next(record) && record.lsn <= std::min(run->last, branch.end.at);) {
-      end = record.lsn;
+  for (const Kept& history : Histories()) {
+    const auto run = VisibleIn(boxcar, *history.path);
+    if (!run.has_value() || run->first > history.end) continue;
+    Lsn end = run->last;
+    if (end > history.end) {
+      RecordCursor cursor(boxcar);
+      for (RecordView record; cursor.Next(record) && record.lsn <= history.end;) end = record.lsn;
     }
     last = last.has_value() ? std::max(*last, end) : end;
   }
@@ -290,43 +298,12 @@ const TruncateMark* TimelineLog::LastTruncate(const Path& path, Lsn read_point, 
   return nullptr;
 }
 
-void TimelineLog::PlanRead(const Path& path, Lsn read_point, ReadPlan& plan) const {
-  plan.visible = RangesUpTo(path, read_point);
-  Lsn above;
-  if (const TruncateMark* cut = LastTruncate(path, read_point, plan.page)) {
-    above = cut->lsn;
-    SOMETIMES(read_behind_a_truncate);
-    plan.truncated = true;
-    std::erase_if(plan.visible, [&](const LsnRange& range) { return range.last <= above; });
-    if (!plan.visible.empty()) {
-      plan.visible.back().first = std::max(plan.visible.back().first, above.Next());
-    }
-  }
-  for (const PageIndex::Place& place : index_.Find(plan.page)) {
-    if (place.lsn > read_point || place.lsn <= above || place.lsn <= mark_.up_to) continue;
-    if (!path.Visible(timeline_, place.lsn)) continue;
-    const auto hot = hot_.find(place.boxcar);
-    if (hot == hot_.end()) continue;  // it went with a coalesced boxcar's dead tail
-    plan.hot.push_back(
-        {timeline_, place.lsn, hot->second.boxcar.bytes.Part(place.offset, place.size)});
-  }
-}
-
-void TimelineLog::PlanFind(const PgPath& history, Lsn end, FindPlan& plan) const {
-  plan.up_to = std::min(SclOn(history), end);
-  plan.visible = RangesUpTo(history.path, plan.up_to);
-  plan.coalesced = mark_.up_to;
-  for (const auto& [first, hot] : hot_) {
-    if (first > plan.up_to) break;
-    if (hot.durable && VisibleIn(hot.boxcar, history.path)) plan.hot.push_back(hot.boxcar);
-  }
-}
-
 // --- coalescing ----------------------------------------------------------------------------------
 
-std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
-  Lsn limit = std::min(scl(), begun_vdl_);
-  if (const Branch* missing = BranchToFill()) {
+std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
+  // What clones see was whole here when they were made.
+  Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
+  if (const Branch* missing = retired_ ? nullptr : BranchToFill()) {
     limit = std::min(limit, quorum::SharedUpTo(missing->path, begun_.path));
   }
   CoalescePlan plan;
@@ -342,8 +319,16 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
   }
   if (plan.boxcars.empty()) return std::nullopt;
   plan.timeline = timeline_;
-  plan.floor = std::max(mark_.gc_floor, std::min(pgmrpl_, plan.up_to));
-  plan.visible = KeptUpTo(begun_, plan.up_to);
+  plan.floor = std::max(mark_.gc_floor, std::min({pgmrpl_, plan.up_to, LowestFork()}));
+  std::vector<LsnRange> kept;
+  for (const Kept& history : Histories()) {
+    AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);
+  }
+  plan.visible = std::move(kept);
+  for (const TimelineLog* ancestor : ancestors) {
+    ancestor->AddBoxcars(begun_.path, InheritedUpTo(), plan.inherited);
+    ancestor->AddTruncates(begun_.path, InheritedUpTo(), plan.truncates);
+  }
   for (const TruncateMark& truncate : mark_.truncates) {
     if (truncate.lsn <= plan.up_to && IsKept(truncate.lsn)) plan.truncates.push_back(truncate);
   }
@@ -353,7 +338,9 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce() const {
 // A truncate at or below the floor is not needed once a later one, also at or below it, takes at
 // least the same pages: every read point that is served lies behind both.
 CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
-  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, begun_vdl_};
+  // A retired log is coalesced up to its clones' forks: each of them was a VDL or a commit below.
+  const Lsn vdl = retired_ ? std::max(begun_vdl_, up_to) : begun_vdl_;
+  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, vdl};
   std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
   for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
     if (at->lsn > up_to) continue;

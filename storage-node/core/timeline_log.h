@@ -88,19 +88,36 @@ class TimelineLog {
   // Everything this log ever held below it is here still.
   Lsn whole_below() const;
 
+  // --- clones ------------------------------------------------------------------------------------
+  // What the clones that are here see of this log: kept like branches, and the GC floor stays at or
+  // below the lowest of their forks. Replaces what was said before.
+  void KeepFor(std::vector<quorum::Inherited> clones);
+  // The timeline was dropped: from now on only what clones see is kept.
+  void Retire();
+  // Is everything here, and kept, that a clone would see of this log?
+  bool Holds(const quorum::Inherited& clone) const;
+  // Max() if there is no clone.
+  Lsn LowestFork() const;
+
   // --- reading -----------------------------------------------------------------------------------
+  // The logs of the timelines that a history crosses before this one, oldest first.
+  using Ancestors = std::vector<const TimelineLog*>;
+
   // Fills visible, truncated and hot of a plan for `plan.page` as of `read_point` along `path`.
-  void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan) const;
+  void PlanRead(const quorum::Path& path, Lsn read_point, ReadPlan& plan,
+                const Ancestors& ancestors = {}) const;
 
   // Fills visible, up_to, coalesced and hot of a plan about a history that is kept here, or read by
   // an opening: all that is known of it up to `end`.
-  void PlanFind(const quorum::PgPath& history, Lsn end, FindPlan& plan) const;
+  void PlanFind(const quorum::PgPath& history, Lsn end, FindPlan& plan,
+                const Ancestors& ancestors = {}) const;
 
   // --- coalescing --------------------------------------------------------------------------------
   // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard), and
   // with them what branches see; not beyond the start of a branch that is not whole here yet.
-  // Nothing if there is none. Fills up_to, floor, visible and boxcars.
-  std::optional<CoalescePlan> PlanCoalesce() const;
+  // Nothing if there is none. Fills up_to, floor, visible, boxcars, and what ancestors have not
+  // coalesced yet of what this timeline sees.
+  std::optional<CoalescePlan> PlanCoalesce(const Ancestors& ancestors = {}) const;
   // The marks to persist before and after that plan is carried out.
   CoalescedMark MarkBefore(const CoalescePlan& plan) const;
   CoalescedMark MarkAfter(const CoalescePlan& plan) const;
@@ -115,6 +132,20 @@ class TimelineLog {
     quorum::Boxcar boxcar;
     bool durable = false;
   };
+  // A history whose records are kept here up to `end`: the head, a branch, or what a clone sees.
+  struct Kept {
+    const quorum::Path* path;
+    Lsn end;
+  };
+  std::vector<Kept> Histories() const;
+  // The end of what this timeline's history takes from others; None() if it is no clone.
+  Lsn InheritedUpTo() const;
+  void AddHot(const quorum::Path& path, Lsn above, Lsn read_point, ReadPlan& plan) const;
+  // Durable boxcars with a record that the history sees at or below `end`.
+  void AddBoxcars(const quorum::Path& path, Lsn end, std::vector<quorum::Boxcar>& boxcars) const;
+  void AddTruncates(const quorum::Path& path, Lsn end, std::vector<TruncateMark>& truncates) const;
+  // Forgets a boxcar that no kept history sees.
+  void ForgetIfDead(Lsn first_lsn);
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;
@@ -138,6 +169,8 @@ class TimelineLog {
   PageIndex index_;     // of durable hot boxcars
   Lsn coalescing_to_;   // of the plan under way; at or below mark_.up_to if none is
   CoalescedMark mark_;  // truncates: all that are known, by LSN
+  std::vector<quorum::Inherited> clones_;
+  bool retired_ = false;
   std::set<Lsn> lost_;  // first LSNs of boxcars that could not be read back
   bool lost_unknown_ = false;
 };

@@ -1,18 +1,14 @@
 #include "storage-node/core/visible_run.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
 
 #include "quorum/base/marks.h"
 
 namespace hexad::storage_node {
 
 using quorum::Boxcar;
-using quorum::Branch;
 using quorum::Path;
 using quorum::PathStep;
-using quorum::PgPath;
 using quorum::RecordCursor;
 using quorum::RecordView;
 using quorum::SclTracker;
@@ -76,21 +72,17 @@ std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
   return ranges;
 }
 
-std::vector<LsnRange> KeptUpTo(const PgPath& kept, Lsn up_to) {
-  std::map<Lsn, LsnRange, std::greater<>> by_first;  // no two epochs that wrote start at the same
-  const auto add = [&](const std::vector<LsnRange>& ranges) {
-    for (const LsnRange& range : ranges) {
-      const auto [at, is_new] = by_first.try_emplace(range.first, range);
-      if (!is_new) at->second.last = std::max(at->second.last, range.last);
+// No two epochs that wrote start at the same LSN.
+void AddRanges(const std::vector<LsnRange>& ranges, std::vector<LsnRange>& all) {
+  for (const LsnRange& range : ranges) {
+    const auto at = std::find_if(all.begin(), all.end(),
+                                 [&](const LsnRange& r) { return r.first <= range.first; });
+    if (at != all.end() && at->first == range.first) {
+      at->last = std::max(at->last, range.last);
+    } else {
+      all.insert(at, range);
     }
-  };
-  add(RangesUpTo(kept.path, up_to));
-  for (const Branch& branch : kept.branches) {
-    add(RangesUpTo(branch.path, std::min(up_to, branch.end.at)));
   }
-  std::vector<LsnRange> ranges;
-  for (const auto& [first, range] : by_first) ranges.push_back(range);
-  return ranges;
 }
 
 }  // namespace hexad::storage_node

@@ -31,9 +31,9 @@ void AddVisible(const quorum::Boxcar& boxcar, const quorum::Path& path, quorum::
 // store, and `up_to` is a record of a kept history.
 Lsn StoredTail(const quorum::Path& path, const std::vector<Lsn>& tails, Lsn up_to);
 
-// The path's intervals at or below `up_to`, newest first; and the same of everything that a head or
-// one of its branches sees.
+// The path's intervals at or below `up_to`, newest first.
 std::vector<LsnRange> RangesUpTo(const quorum::Path& path, Lsn up_to);
-std::vector<LsnRange> KeptUpTo(const quorum::PgPath& kept, Lsn up_to);
+// Unites them with what other histories of the same log see, newest first.
+void AddRanges(const std::vector<LsnRange>& ranges, std::vector<LsnRange>& all);
 
 }  // namespace hexad::storage_node

@@ -180,9 +180,12 @@ void CallRouter::DropSegments(UnaryCall& call) {
   if (request.pgs_size() > kMaxDroppedPgs) {
     return call.Fail(absl::InvalidArgumentError("too many PGs at once"));
   }
+  if (request.timeline() == 0) return call.Fail(absl::InvalidArgumentError("which timeline?"));
   std::vector<PgId> pgs;
   for (uint64_t pg : request.pgs()) pgs.push_back(PgId(pg));
-  Ask(call, Kind::kDrop, DropSegmentsAsked{{}, ClusterId(request.cluster()), std::move(pgs)});
+  Ask(call, Kind::kDrop,
+      DropSegmentsAsked{
+          {}, ClusterId(request.cluster()), TimelineId(request.timeline()), std::move(pgs)});
 }
 
 // ---- answers ------------------------------------------------------------------------------------

@@ -74,6 +74,20 @@ void Describe(const SegmentDescription& segment, v1::SegmentDescription* out) {
   out->set_page_count(segment.page_count);
   out->set_page_size(segment.page_size);
   out->set_pages_seen(segment.pages_seen);
+  out->set_name(segment.name);
+  for (const TimelineId ancestor : segment.ancestors) out->add_ancestors(ancestor.value());
+  out->set_forked_at(segment.forked_at.value());
+  out->set_dropped(segment.dropped);
+}
+
+void DescribeBytes(const SegmentDescription& segment, const SegmentStore& store,
+                   v1::SegmentDescription* out) {
+  out->set_own_bytes(store.ApproximateBytes(segment.pg, segment.timeline));
+  uint64_t shared = 0;
+  for (const TimelineId ancestor : segment.ancestors) {
+    shared += store.ApproximateBytes(segment.pg, ancestor);
+  }
+  out->set_shared_bytes(shared);
 }
 
 }  // namespace
@@ -275,7 +289,9 @@ void RunningNode::Describe(bool with_segments, CallRouter::Described described) 
       if (with_segments) segments = core.Describe(now);
     });
     for (const SegmentDescription& segment : segments) {
-      storage_node::Describe(segment, out.add_segments());
+      v1::SegmentDescription* described_segment = out.add_segments();
+      storage_node::Describe(segment, described_segment);
+      DescribeBytes(segment, *store_, described_segment);
     }
     out.set_disk_bytes(store_->ApproximateBytes());
     out.set_resident_bytes(ResidentBytes());

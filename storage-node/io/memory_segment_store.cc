@@ -63,6 +63,16 @@ void MemorySegmentStore::Contents::On(const DropSegment& drop) {
   std::erase_if(meta, [&](const auto& entry) { return entry.first.starts_with(prefix); });
 }
 
+void MemorySegmentStore::Contents::On(const DropTimeline& drop) {
+  const auto is_its = [&](const auto& entry) {
+    return entry.first.pg == drop.pg && entry.first.timeline == drop.timeline;
+  };
+  std::erase_if(log, is_its);
+  std::erase_if(versions, is_its);
+  const std::string prefix = TimelineMetaPrefix(drop.pg, drop.timeline);
+  std::erase_if(meta, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+}
+
 // ---- writes -------------------------------------------------------------------------------------
 
 absl::Status MemorySegmentStore::Write(const std::vector<const StoreBatch*>& batches,
@@ -184,6 +194,17 @@ uint64_t MemorySegmentStore::ApproximateBytes() const {
   for (const auto& [place, boxcar] : seen_.log) bytes += boxcar.bytes.size();
   for (const auto& [place, version] : seen_.versions) bytes += version.bytes.size();
   for (const auto& [key, meta] : seen_.meta) bytes += key.size() + meta.value.size();
+  return bytes;
+}
+
+uint64_t MemorySegmentStore::ApproximateBytes(PgId pg, TimelineId timeline) const {
+  absl::MutexLock lock(&mutex_);
+  uint64_t bytes = 0;
+  const auto count = [&](const auto& place, size_t size) {
+    if (place.pg == pg && place.timeline == timeline) bytes += size;
+  };
+  for (const auto& [place, boxcar] : seen_.log) count(place, boxcar.bytes.size());
+  for (const auto& [place, version] : seen_.versions) count(place, version.bytes.size());
   return bytes;
 }
 

@@ -59,6 +59,7 @@ class MemorySegmentStore : public SegmentStore {
                                      const std::vector<LsnRange>& visible) const override;
   absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override;
   uint64_t ApproximateBytes() const override;
+  uint64_t ApproximateBytes(PgId pg, TimelineId timeline) const override;
 
   // ---- faults -----------------------------------------------------------------------------------
   // The machine loses power: what was not synced is gone, but for the survivors of the options.
@@ -119,6 +120,7 @@ class MemorySegmentStore : public SegmentStore {
     void On(const PutMeta& put);
     void On(const DropMeta& drop);
     void On(const DropSegment& drop);
+    void On(const DropTimeline& drop);
   };
   using Ops = std::vector<StoreOp>;
 

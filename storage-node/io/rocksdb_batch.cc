@@ -59,7 +59,15 @@ void RocksDbBatch::On(const DropSegment& drop) {
   DropPrefix(kLogFamily, PgPrefix(drop.pg));
   DropPrefix(kPagesFamily, PgPrefix(drop.pg));
   DropPrefix(kMetaFamily, SegmentMetaPrefix(drop.pg));
-  dropped_segments_.push_back(drop.pg);
+  dropped_prefixes_.push_back(PgPrefix(drop.pg));
+}
+
+void RocksDbBatch::On(const DropTimeline& drop) {
+  const std::string prefix = TimelinePrefix(drop.pg, drop.timeline);
+  DropPrefix(kLogFamily, prefix);
+  DropPrefix(kPagesFamily, prefix);
+  DropPrefix(kMetaFamily, TimelineMetaPrefix(drop.pg, drop.timeline));
+  dropped_prefixes_.push_back(prefix);
 }
 
 void RocksDbBatch::DropPrefix(ColumnFamily family, std::string_view prefix) {

@@ -29,7 +29,8 @@ class RocksDbBatch {
   void Add(const StoreOp& op);
 
   rocksdb::WriteBatch& batch() { return batch_; }
-  const std::vector<PgId>& dropped_segments() const { return dropped_segments_; }
+  // Of segments and timelines that are dropped whole: the prefix of their log and version keys.
+  const std::vector<std::string>& dropped_prefixes() const { return dropped_prefixes_; }
   // REQUIRES: the batch was stored.
   void TakeOver(DroppedLogs& dropped) const;
 
@@ -41,6 +42,7 @@ class RocksDbBatch {
   void On(const PutMeta& put);
   void On(const DropMeta& drop);
   void On(const DropSegment& drop);
+  void On(const DropTimeline& drop);
   void DropPrefix(ColumnFamily family, std::string_view prefix);
   Lsn DroppedBelow(PgId pg, TimelineId timeline) const;
 
@@ -48,7 +50,7 @@ class RocksDbBatch {
   const DroppedLogs& dropped_;
   rocksdb::WriteBatch batch_;
   DroppedLogs changed_;  // overrides dropped_
-  std::vector<PgId> dropped_segments_;
+  std::vector<std::string> dropped_prefixes_;
 };
 
 }  // namespace hexad::storage_node

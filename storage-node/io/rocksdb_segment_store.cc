@@ -100,11 +100,11 @@ absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& ba
   for (const StoreBatch* batch : batches) {
     for (const StoreOp& op : batch->ops) translated.Add(op);
   }
-  // With a segment, whole files are deleted, which no power cut takes back: its drop must be
-  // durable.
-  const bool sync = durability == Durability::kSynced || !translated.dropped_segments().empty();
+  // With a segment or a timeline, whole files are deleted, which no power cut takes back: its drop
+  // must be durable.
+  const bool sync = durability == Durability::kSynced || !translated.dropped_prefixes().empty();
   if (auto status = WriteToDatabase(translated, sync); !status.ok()) return status;
-  for (PgId pg : translated.dropped_segments()) DeleteFilesOf(pg);
+  for (const std::string& prefix : translated.dropped_prefixes()) DeleteFilesOf(prefix);
   return absl::OkStatus();
 }
 
@@ -194,8 +194,7 @@ absl::Status RocksDbSegmentStore::Closed() const {
 
 // Gives the space back at once; the range tombstones of the drop hide what shares a file with
 // others. A failure only delays that until compaction, so it is not one.
-void RocksDbSegmentStore::DeleteFilesOf(PgId pg) {
-  const std::string begin = PgPrefix(pg);
+void RocksDbSegmentStore::DeleteFilesOf(const std::string& begin) {
   const std::string end = PrefixEnd(begin);
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
@@ -218,5 +217,27 @@ absl::Status RocksDbSegmentStore::Flush() {
 }
 
 uint64_t RocksDbSegmentStore::ApproximateBytes() const { return DirectoryBytes(directory_); }
+
+uint64_t RocksDbSegmentStore::ApproximateBytes(PgId pg, TimelineId timeline) const {
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return 0;
+  const std::string begin = TimelinePrefix(pg, timeline);
+  // The prefix's end is empty for the last timeline of the last PG alone: nothing follows it.
+  std::string end = PrefixEnd(begin);
+  if (end.empty()) end = std::string(kVersionKeyBytes, '\xff');
+  const rocksdb::Range range(begin, end);
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  uint64_t bytes = 0;
+  for (const ColumnFamily family : {kLogFamily, kPagesFamily}) {
+    uint64_t size = 0;
+    if (database_->db()
+            .GetApproximateSizes(options, database_->family(family), &range, 1, &size)
+            .ok()) {
+      bytes += size;
+    }
+  }
+  return bytes;
+}
 
 }  // namespace hexad::storage_node

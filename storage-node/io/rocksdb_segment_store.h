@@ -64,6 +64,7 @@ class RocksDbSegmentStore : public SegmentStore {
                                      const std::vector<LsnRange>& visible) const override;
   absl::Status ScanMeta(std::string_view prefix, const MetaVisitor& visit) const override;
   uint64_t ApproximateBytes() const override;
+  uint64_t ApproximateBytes(PgId pg, TimelineId timeline) const override;
 
   // Moves everything into tables, as happens by itself when memory fills. For tests and benches.
   absl::Status Flush();
@@ -91,7 +92,7 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status WriteFailed(const rocksdb::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Stop(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  void DeleteFilesOf(PgId pg) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
+  void DeleteFilesOf(const std::string& begin) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
   absl::Status Closed() const;
 
   const std::string directory_;

@@ -56,6 +56,9 @@ class SegmentStore {
 
   // Bytes on disk, for status and metrics.
   virtual uint64_t ApproximateBytes() const = 0;
+  // Of what one timeline of a PG holds under its own keys: log and versions. Roughly, and what was
+  // dropped lately may still be counted.
+  virtual uint64_t ApproximateBytes(PgId pg, TimelineId timeline) const = 0;
 };
 
 }  // namespace hexad::storage_node

@@ -36,9 +36,14 @@ std::string PgPrefix(PgId pg) {
   return key;
 }
 
-std::string LogKey(PgId pg, TimelineId timeline, Lsn first_lsn) {
+std::string TimelinePrefix(PgId pg, TimelineId timeline) {
   std::string key = PgPrefix(pg);
   AppendBe(key, timeline.value());
+  return key;
+}
+
+std::string LogKey(PgId pg, TimelineId timeline, Lsn first_lsn) {
+  std::string key = TimelinePrefix(pg, timeline);
   AppendBe(key, first_lsn.value());
   INVARIANT(key.size() == kLogKeyBytes);
   return key;
@@ -50,9 +55,8 @@ Lsn LsnOfLogKey(std::string_view key) {
 }
 
 std::string VersionKey(PgId pg, PageNo page, TimelineId timeline, Lsn lsn) {
-  std::string key = PgPrefix(pg);
+  std::string key = TimelinePrefix(pg, timeline);
   AppendBe(key, page.value());
-  AppendBe(key, timeline.value());
   AppendBe(key, ~lsn.value());
   INVARIANT(key.size() == kVersionKeyBytes);
   return key;

@@ -3,8 +3,11 @@
 // they belong.
 //
 //   log     key   pg:8 timeline:8 first_lsn:8              value  the boxcar as it came (checksum
-//   inside) pages   key   pg:8 page:4 timeline:8 ~lsn:8            value  checksum:8 kind:1 bytes
+//   inside) pages   key   pg:8 timeline:8 page:4 ~lsn:8            value  checksum:8 kind:1 bytes
 //   meta    key   as its owner chose it                    value  checksum:8 bytes
+//
+// What one timeline of a segment holds is one range of keys in each family, so that a clone's own
+// part can be measured, and dropped, without looking at what it shares.
 //
 // The LSN of a page's version is inverted: the newest comes first, which is the end that reads
 // start from, and a forward scan is the cheap one in RocksDB.
@@ -20,7 +23,7 @@ namespace hexad::storage_node {
 
 inline constexpr size_t kLogPrefixBytes = 16;  // pg, timeline
 inline constexpr size_t kLogKeyBytes = 24;
-inline constexpr size_t kVersionPrefixBytes = 20;  // pg, page, timeline
+inline constexpr size_t kVersionPrefixBytes = 20;  // pg, timeline, page
 inline constexpr size_t kVersionKeyBytes = 28;
 
 std::string LogKey(PgId pg, TimelineId timeline, Lsn first_lsn);
@@ -33,6 +36,9 @@ Lsn LsnOfVersionKey(std::string_view key);
 
 // Every log and every version key of a PG starts with this.
 std::string PgPrefix(PgId pg);
+
+// The same of one timeline of it.
+std::string TimelinePrefix(PgId pg, TimelineId timeline);
 
 // The first key after all keys that start with `prefix`; empty if there is none (all bytes 0xff).
 std::string PrefixEnd(std::string_view prefix);

@@ -48,6 +48,7 @@ class BadBoxcar : public UnmovedCluster {
     grpc::ClientContext context;
     v1::DropSegmentsRequest drop;
     drop.set_cluster(launcher().record().cluster);
+    drop.set_timeline(kTimeline.value());
     drop.add_pgs(kPg.value());
     v1::DropSegmentsAnswer answer;
     const grpc::Status dropped = fresh.node().DropSegments(&context, drop, &answer);

@@ -364,4 +364,37 @@ TEST_P(SegmentStoreContract, APowerCutTakesNothingThatARestartHasShown) {
   EXPECT_EQ(Meta("k"), "k=1");
 }
 
+TEST_P(SegmentStoreContract, DropTimelineTakesWhatIsItsOwnAndNothingElse) {
+  const TimelineId last(UINT64_MAX);
+  for (TimelineId timeline : {kMain, kClone, last}) {
+    Write({Boxcar(Lsn(1), timeline), Image(Lsn(1), timeline), Run(Lsn(2), timeline, kNext),
+           PutMeta{TimelineMetaPrefix(kPg, timeline) + "path", "p"}});
+  }
+  Write({Boxcar(Lsn(1), kClone, kOther), PutMeta{SegmentMetaPrefix(kPg) + "config", "c"}});
+  ASSERT_EQ(fixture().Settle(), absl::OkStatus());
+  Write({DropTimeline{kPg, kClone}, DropTimeline{kPg, last}});
+  for (TimelineId timeline : {kMain, kClone, last}) {
+    const bool dropped = timeline != kMain;
+    EXPECT_EQ(Log(Lsn::None(), timeline), dropped ? "" : "1");
+    EXPECT_EQ(Versions(AllOf(timeline)).empty(), dropped);
+    EXPECT_EQ(Versions(AllOf(timeline), kNext).empty(), dropped);
+    EXPECT_EQ(Meta(TimelineMetaPrefix(kPg, timeline)).empty(), dropped);
+  }
+  EXPECT_EQ(Log(Lsn::None(), kClone, kOther), "1") << "another PG's";
+  EXPECT_EQ(Meta(SegmentMetaPrefix(kPg) + "config"), SegmentMetaPrefix(kPg) + "config=c");
+}
+
+TEST_P(SegmentStoreContract, OwnBytesAreCountedPerTimeline) {
+  const std::string page(8192, 'x');  // does not compress to nothing in a memtable
+  for (uint32_t i = 0; i < 64; ++i) {
+    Write({PutVersion{kPg, PageNo(i), kMain, Lsn(1), VersionKind::kImage, page}});
+  }
+  Write({PutVersion{kPg, kPage, kClone, Lsn(9), VersionKind::kImage, page}});
+  const uint64_t all = store().ApproximateBytes(kPg, kMain);
+  EXPECT_GE(all, 64 * page.size() / 2);
+  EXPECT_LE(all, 64 * page.size() * 2);
+  EXPECT_LT(store().ApproximateBytes(kPg, kClone), all / 4);
+  EXPECT_EQ(store().ApproximateBytes(kOther, kMain), 0u);
+}
+
 }  // namespace hexad::storage_node

@@ -23,7 +23,8 @@ inline rc::Gen<StoreOp> GenOp() {
   const auto lsn =
       rc::gen::map(rc::gen::inRange<uint64_t>(1, 30), [](uint64_t n) { return Lsn(n); });
   const auto bytes = rc::gen::container<std::string>(rc::gen::character<char>());
-  const auto key = rc::gen::map(rc::gen::pair(pg, rc::gen::inRange(0, 3)), [](const auto& pair) {
+  const auto key = rc::gen::map(rc::gen::pair(pg, rc::gen::inRange(0, 4)), [](const auto& pair) {
+    if (pair.second == 3) return TimelineMetaPrefix(pair.first, TimelineId(1)) + "path";
     return pair.second == 0 ? std::string("node")
                             : SegmentMetaPrefix(pair.first) + char('a' + pair.second);
   });
@@ -50,6 +51,8 @@ inline rc::Gen<StoreOp> GenOp() {
                                         rc::gen::set(&PutMeta::value, bytes)))},
       {1, as_op(rc::gen::build<DropMeta>(rc::gen::set(&DropMeta::key, key)))},
       {1, as_op(rc::gen::build<DropSegment>(rc::gen::set(&DropSegment::pg, pg)))},
+      {1, as_op(rc::gen::build<DropTimeline>(rc::gen::set(&DropTimeline::pg, pg),
+                                             rc::gen::set(&DropTimeline::timeline, timeline)))},
   });
 }
 

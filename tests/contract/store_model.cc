@@ -33,6 +33,16 @@ struct Applier {
     const std::string prefix = SegmentMetaPrefix(drop.pg);
     std::erase_if(model.meta, [&](const auto& e) { return e.first.starts_with(prefix); });
   }
+  void operator()(const DropTimeline& drop) {
+    std::erase_if(model.log, [&](const auto& e) {
+      return std::get<PgId>(e.first) == drop.pg && std::get<TimelineId>(e.first) == drop.timeline;
+    });
+    std::erase_if(model.versions, [&](const auto& e) {
+      return std::get<PgId>(e.first) == drop.pg && std::get<TimelineId>(e.first) == drop.timeline;
+    });
+    const std::string prefix = TimelineMetaPrefix(drop.pg, drop.timeline);
+    std::erase_if(model.meta, [&](const auto& e) { return e.first.starts_with(prefix); });
+  }
 };
 
 // Every version of the page on the timeline. A read ends at an image, so ask again below it.

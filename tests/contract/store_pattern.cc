@@ -43,6 +43,7 @@ PatternWrite MakeWrite(uint64_t seed, uint64_t n, size_t bytes) {
   }
   if (prng.OneIn(5)) ops.push_back(PutMeta{SegmentMetaPrefix(pg) + "scl", std::to_string(n)});
   if (prng.OneIn(400)) ops.push_back(DropSegment{pg});
+  if (prng.OneIn(400)) ops.push_back(DropTimeline{pg, timeline});
   ops.push_back(PutMeta{kProgressKey, std::to_string(n)});
   write.durability = prng.OneIn(3) ? Durability::kOrdered : Durability::kSynced;
   return write;

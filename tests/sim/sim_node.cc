@@ -44,6 +44,9 @@ class WriteCollector : public SegmentStore {
     return store_.ScanMeta(prefix, visit);
   }
   uint64_t ApproximateBytes() const override { return store_.ApproximateBytes(); }
+  uint64_t ApproximateBytes(PgId pg, TimelineId timeline) const override {
+    return store_.ApproximateBytes(pg, timeline);
+  }
 
  private:
   const SegmentStore& store_;

@@ -133,7 +133,8 @@ bool IsDropped(const std::vector<NodeEffect>& effects) {
 
 TEST(Drop, WaitsForTheCoalescerWhoseMarkWouldComeBack) {
   Coalescing node;
-  EXPECT_FALSE(IsDropped(node.Do(DropSegmentsAsked{CallId(3), node.cluster, {node.pg}})));
+  EXPECT_FALSE(
+      IsDropped(node.Do(DropSegmentsAsked{CallId(3), node.cluster, node.timeline, {node.pg}})));
   EXPECT_EQ(Reason(node.Ask(node.Tell(Epoch(1), Lsn(1)))), RefusalReason::kUnknownSegment);
   node.RunCoalesce();
   ASSERT_TRUE(node.Start().ok());
@@ -143,7 +144,7 @@ TEST(Drop, WaitsForTheCoalescerWhoseMarkWouldComeBack) {
 TEST(Drop, AnswersNobodyFromTheMomentItIsAsked) {
   NodeUnderTest node;
   node.Open();
-  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, {node.pg}});
+  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, node.timeline, {node.pg}});
   EXPECT_EQ(Reason(node.Ask(node.Create())), RefusalReason::kUnknownSegment);
   EXPECT_EQ(Reason(node.Ask(quorum::Poll{node.To(Epoch(1))})), RefusalReason::kUnknownSegment);
   const auto read = node.Do(ReadAsked{CallId(4), node.ReadOf(Epoch(1), PageNo(1), Lsn(), Lsn())});
@@ -156,7 +157,7 @@ TEST(Drop, AnswersNobodyFromTheMomentItIsAsked) {
 TEST(Drop, ThatWasNotStoredLeavesTheSegment) {
   NodeUnderTest node;
   node.Open();
-  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, {node.pg}});
+  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, node.timeline, {node.pg}});
   ASSERT_EQ(drop.size(), 1u);
   const auto told = node.Do(NotPersisted{std::get<Persist>(drop[0]).ticket});
   EXPECT_FALSE(IsDropped(told));
@@ -166,7 +167,7 @@ TEST(Drop, ThatWasNotStoredLeavesTheSegment) {
 TEST(Drop, ReachesTheDiskAlsoForWhatIsNotInMemory) {
   NodeUnderTest node;
   node.Form();
-  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, {node.pg}});
+  const auto drop = node.Step(DropSegmentsAsked{CallId(3), node.cluster, node.timeline, {node.pg}});
   ASSERT_EQ(drop.size(), 1u);
   const auto& ops = std::get<Persist>(drop[0]).batch.ops;
   ASSERT_EQ(ops.size(), 1u);
