@@ -28,8 +28,6 @@ std::vector<OpeningCount> Opening::Count() const { return run_->Count(); }
 
 namespace {
 
-static_assert(Core<Opening>);
-
 // An epoch that sent a record had its Begin, with its manifest, on a write quorum of the first PG;
 // so any read quorum shows a manifest that was written at least as late.
 bool IsNewer(const quorum::Manifest& a, const quorum::Manifest& b) {
@@ -220,8 +218,7 @@ void OpeningRun::Restart() {
   recovered_.reset();
   left_.reset();
   branch_.reset();
-  fork_.reset();
-  first_left_.reset();
+  search_ = CommitSearch(options_.backtrack.value_or(Lsn()));
   offered_read_only_ = false;
 }
 
@@ -333,52 +330,23 @@ OpeningRun::Geometry OpeningRun::TakeNewest(const std::vector<quorum::Manifest>&
   return Geometry::kGrown;
 }
 
-// The newest epoch that some segment of every PG has on its history. An epoch that sent a record
-// had begun at a write quorum of every PG, so every read quorum shows it: nothing above the choice
-// ever sent one. (What is above are leaves of openings that did not finish.)
 absl::Status OpeningRun::ChooseParent() {
+  std::vector<std::vector<const quorum::PgPath*>> answers;
+  for (const Pg& pg : pgs_) {
+    answers.emplace_back();
+    for (const Member& member : pg.members) {
+      if (member.promised.has_value()) answers.back().push_back(&member.promised->begun);
+    }
+  }
   const auto lost = [this](const std::string& why) {
     return absl::DataLossError(absl::StrCat("volume ", manifest_.name, ": ", why));
   };
-  const TimelineId timeline = manifest_.timeline;
-  // An epoch that a backtrack left is known by its branch: that backtrack may have come to nothing.
-  const auto knows = [](const Member& m, EpochId epoch) {
-    return m.promised.has_value() && quorum::HistoryOf(m.promised->begun, epoch).has_value();
-  };
-  std::set<EpochId, std::greater<>> candidates;  // newest first: it is nearly always the first
-  for (const Member& member : pgs_.front().members) {
-    if (!member.promised.has_value()) continue;
-    const auto propose = [&](const quorum::Path& path) {
-      for (const auto& step : path.steps()) {
-        if (step.timeline == timeline) candidates.insert(step.epoch);
-      }
-    };
-    propose(member.promised->begun.path);
-    for (const auto& branch : member.promised->begun.branches) propose(branch.path);
+  auto histories = NewestCommonHistory(answers);
+  if (!histories.ok()) return lost(std::string(histories.status().message()));
+  if (histories->front().path.epoch() >= epoch_) {
+    return lost("a segment promised an epoch that began long ago");
   }
-  const auto chosen = std::find_if(candidates.begin(), candidates.end(), [&](EpochId epoch) {
-    return std::all_of(pgs_.begin(), pgs_.end(), [&](const Pg& pg) {
-      return std::any_of(pg.members.begin(), pg.members.end(),
-                         [&](const Member& m) { return knows(m, epoch); });
-    });
-  });
-  if (chosen == candidates.end()) return lost("the PGs' segments share no history");
-  if (*chosen >= epoch_) return lost("a segment promised an epoch that began long ago");
-  for (Pg& pg : pgs_) {
-    pg.parent.reset();
-    for (const Member& member : pg.members) {
-      if (!member.promised.has_value()) continue;
-      auto history = quorum::HistoryOf(member.promised->begun, *chosen);
-      if (!history.has_value()) continue;
-      if (!pg.parent.has_value())
-        pg.parent = *std::move(history);
-      else if (!(*pg.parent == *history))
-        return lost("two segments of a PG tell two histories");
-    }
-    if (!(pg.parent->path == pgs_.front().parent->path)) {
-      return lost("the segments of two PGs tell two histories");
-    }
-  }
+  for (size_t i = 0; i < pgs_.size(); ++i) pgs_[i].parent = std::move((*histories)[i]);
   return absl::OkStatus();
 }
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "backtrack/commit_search.h"
 #include "quorum/base/core.h"
 #include "quorum/messages.h"
 #include "quorum/volume_recovery.h"
@@ -34,9 +35,8 @@ enum class OpenMode : uint8_t {
   kSnapshot,   // only poll: never promises, never begins, ends at OpenedReadOnly
 };
 
-// Where a volume goes back to: the last commit at or before it. An LSN may lie on the head's
-// history or on a branch that a backtrack left; a time is one of the head's.
-using BacktrackTarget = std::variant<Lsn, CommitTime>;
+// Where a volume goes back to.
+using BacktrackTarget = ForkTarget;
 
 struct OpeningOptions {
   OpenMode mode = OpenMode::kOperator;

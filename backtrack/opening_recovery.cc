@@ -148,8 +148,8 @@ void OpeningRun::AfterBegins() {
     return OfferReadOnly();
   }
   Opened opened;
-  opened.forked_at = fork_;
-  opened.first_left = first_left_;
+  opened.forked_at = search_.fork();
+  opened.first_left = search_.after();
   opened.start = {epoch_, pgs_.front().path->path.fork_lsn(), first_lsn_, manifest_, {}};
   for (const Pg& pg : pgs_) {
     opened.start.pg_paths.push_back(*pg.path);
@@ -192,8 +192,9 @@ std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member
   }
   if (member.unknown && !member.created && recovered_.has_value()) {
     const size_t index = static_cast<size_t>(&pg - pgs_.data());
-    return quorum::CreateSegment{to, pg.membership, manifest_.page_size,
-                                 manifest_.FirstPageOf(index), manifest_.pages_per_pg};
+    const quorum::CreateSegment create{to, pg.membership, manifest_.page_size,
+                                       manifest_.FirstPageOf(index), manifest_.pages_per_pg};
+    return quorum::CreationOf(create, *pg.parent, index);
   }
   if (!member.promised.has_value() && phase_ != Phase::kBeginning) return quorum::Seal{to};
   if (phase_ == Phase::kInventory || phase_ == Phase::kRefilling) {
@@ -201,7 +202,7 @@ std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member
   }
   if (phase_ == Phase::kLocating) {
     if (!member.inventory.has_value()) return quorum::TakeInventory{to, *pg.parent};
-    return quorum::FindCommit{to, *pg.parent, recovered_->vdl, sought_};
+    return quorum::FindCommit{to, *pg.parent, recovered_->vdl, search_.question()};
   }
   if (phase_ == Phase::kBeginning) {
     quorum::Begin begin{to, *pg.path, std::nullopt};
@@ -303,7 +304,8 @@ void OpeningRun::CheckInvariants() const {
     }
     if (phase_ == Phase::kBeginning) {
       INVARIANT(pg.path.has_value());
-      INVARIANT(pg.path->path.fork_lsn() == (fork_.has_value() ? fork_->lsn : recovered_->vdl));
+      INVARIANT(pg.path->path.fork_lsn() ==
+                (search_.fork().has_value() ? search_.fork()->lsn : recovered_->vdl));
     }
   }
 }

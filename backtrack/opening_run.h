@@ -106,10 +106,9 @@ class OpeningRun {
   void CheckHeard(const Pg& pg, int member);
   void AfterRefills();
   void LookForTarget();  // the head is whole: which history does the target lie on?
-  std::optional<size_t> BranchWithTarget(Lsn lsn) const;
   void RecoverBranch(size_t branch);
   void AfterFound();
-  absl::Status PlanBacktrack(const std::vector<Lsn>& tails);
+  absl::Status PlanBacktrack();
   void AfterBegins();
   void ChooseReadPoint();
   void AfterSecondPolls();
@@ -173,14 +172,11 @@ class OpeningRun {
   uint32_t highest_seen_ = 0;
   std::optional<quorum::Recovered> recovered_;
   Lsn first_lsn_;
-  uint64_t poll_round_ = 0;      // drawn for each polling: only answers to it count
-  // A backtrack: the head as it was recovered, which is left; then what is looked for; and what was
-  // found.
+  uint64_t poll_round_ = 0;  // drawn for each polling: only answers to it count
+  // A backtrack: the head as it was recovered, which is left; then the commit that is looked for.
   std::optional<quorum::Recovered> left_;
   std::optional<size_t> branch_;  // of the head's, if the target lies there
-  BacktrackTarget sought_;
-  std::optional<quorum::CommitPoint> fork_;
-  std::optional<quorum::CommitPoint> first_left_;
+  CommitSearch search_{Lsn()};
   Lsn read_point_;               // kSnapshot
   std::set<NodeId> distrusted_;  // sources that failed: recovered without, where the rest suffices
   bool offered_read_only_ = false;

@@ -110,6 +110,10 @@ struct FindCommit {
 using SegmentRequest = std::variant<CreateSegment, Poll, Seal, TakeInventory, FetchLog, Refill,
                                     Begin, Append, FindCommit, CreateTimeline>;
 
+// What is asked of a member that does not know the timeline of `path` in PG number `pg_index`: a
+// clone's segment is made out of its parent's, unless the clone grew this PG by itself.
+SegmentRequest CreationOf(const CreateSegment& create, const PgPath& path, size_t pg_index);
+
 // --- answers -------------------------------------------------------------------------------------
 
 struct Created {

@@ -28,6 +28,7 @@ struct LaneTurn {
 };
 
 struct LaneStart {
+  size_t index = 0;  // of the PG in the manifest
   Envelope envelope;
   Membership membership;
   PgPath path;

@@ -153,9 +153,9 @@ bool PgLane::OwesManifest(const MemberStream& member) const {
 void PgLane::Ask(MemberStream& member, LaneTurn& turn) {
   INVARIANT(member.state == State::kCreating || member.state == State::kBeginning);
   if (member.state == State::kBeginning) return SendBegin(member, turn);
-  turn.out.emplace_back(
-      Send{member.node, CreateSegment{start_.envelope, start_.membership, start_.page_size,
-                                      start_.first_page, start_.page_count}});
+  const CreateSegment create{start_.envelope, start_.membership, start_.page_size,
+                             start_.first_page, start_.page_count};
+  turn.out.emplace_back(Send{member.node, CreationOf(create, start_.path, start_.index)});
   RetryAt(member, turn.now + options_.resend_after);
 }
 

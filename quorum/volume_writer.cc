@@ -40,6 +40,7 @@ VolumeWriter::~VolumeWriter() = default;
 void VolumeWriter::AddLane(Membership membership, PgPath path, bool create) {
   const size_t index = lanes_.size();
   LaneStart lane;
+  lane.index = index;
   lane.envelope = {start_.manifest.timeline, membership.pg, start_.epoch, membership.epoch};
   lane.membership = std::move(membership);
   lane.path = std::move(path);
