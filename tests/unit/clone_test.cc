@@ -339,7 +339,9 @@ TEST_F(CloneTest, WhileTheParentGrows) {
     ASSERT_TRUE(drive.cloned.has_value()) << drive.Outcome();
     ASSERT_GT(manifest.pgs.size(), before.pgs.size());
     EXPECT_GE(drive.cloned->manifest.pgs.size(), before.pgs.size());
-    if (at == 5) EXPECT_EQ(drive.cloned->manifest.pgs.size(), 3u);
+    if (at == 5) {
+      EXPECT_EQ(drive.cloned->manifest.pgs.size(), 3u);
+    }
     const auto tails = Tails(Open(Named(*drive.cloned), 2));
     EXPECT_EQ(tails.size(), drive.cloned->manifest.pgs.size());
     EXPECT_EQ(tails[0], Lsn(7));
