@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "proto/answer_codec.h"
 #include "proto/frame_codec.h"
 #include "proto/node_codec.h"
@@ -44,6 +47,11 @@ std::string Flat(const grpc::ByteBuffer& frame) {
     bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
   return bytes;
+}
+
+std::string FileBytes(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::vector<quorum::SegmentRequest> AnyRequests() {
@@ -384,6 +392,21 @@ RC_GTEST_PROP(Hostile, DamagedFramesNeverCrash, ()) {
 RC_GTEST_PROP(Hostile, RandomBytesNeverCrash, (const std::string& bytes)) {
   (void)DecodeWriterFrame(BytesRef::Own(bytes));
   (void)DecodeNodeFrame(BytesRef::Own(bytes));
+}
+
+// The fuzzers start from these: they must get past every check.
+TEST(Codec, TheSeedsAreSound) {
+  const auto requests =
+      DecodeWriterFrame(BytesRef::Own(FileBytes("tests/fuzz/seeds/codec_create_timeline")));
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 1u);
+  const auto& create = std::get<quorum::CreateTimeline>(requests->front());
+  EXPECT_EQ(create.history.fork_tail(), Lsn(1990));
+  EXPECT_EQ(create.manifest->retained_from, Lsn(2000));
+  const auto answers = DecodeNodeFrame(BytesRef::Own(FileBytes("tests/fuzz/seeds/codec_begun")));
+  ASSERT_TRUE(answers.ok()) << answers.status();
+  ASSERT_EQ(answers->size(), 2u);
+  EXPECT_EQ(std::get<quorum::Begun>(answers->front()).retained_from, Lsn(2000));
 }
 
 }  // namespace
