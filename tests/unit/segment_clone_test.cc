@@ -286,6 +286,16 @@ TEST_F(CloneOnANode, MergesItsOwnRecordsOntoTheParentsPage) {
   EXPECT_EQ(Read(node.timeline, Lsn(7)), "lsn 6");
 }
 
+// Nothing may be merged yet: the clone's records lie in runs, and what they follow is still hot.
+TEST_F(CloneOnANode, IsColdWhileItsBaseIsHot) {
+  const PgPath begun = Open(Root(Lsn(4)));
+  Follows(kPage, Lsn(4));
+  Write(begun, Lsn(5), 300, Lsn(4));
+  EXPECT_EQ(Coalesce(nullptr, 5000), std::set<TimelineId>{kClone});
+  EXPECT_EQ(Read(kClone, Lsn(304)), "lsn 304");
+  EXPECT_EQ(Read(kClone, Lsn(4)), "lsn 4");
+}
+
 // A run of the parent's reaches beyond the fork, with LSNs that mean other records in the clone.
 TEST_F(CloneOnANode, AParentsRunAcrossTheForkHidesNothing) {
   Coalesce();  // the parent's 1 to 6 are one run
