@@ -126,11 +126,18 @@ void OpeningRun::AfterRefills() {
 
 void OpeningRun::OfferReadOnly() {
   if (offered_read_only_ || now_ - phase_since_ < options_.read_only_after) return;
+  // What the volume would be read at is not known to whoever asked to go back: he may open it as it
+  // is. (If some segments have begun the new epoch, the next opening decides: docs/fork.md.)
+  if (options_.backtrack.has_value()) {
+    return Fail(absl::UnavailableError(
+        absl::StrCat("volume ", manifest_.name, " has no write quorum to go back with")));
+  }
   offered_read_only_ = true;
   OpenedReadOnly offer;
   offer.epoch = epoch_;
   offer.sealed = true;
   offer.read_point = recovered_->vdl;
+  offer.history = pgs_.front().parent->path;
   offer.manifest = manifest_;
   for (size_t i = 0; i < pgs_.size(); ++i) {
     offer.complete_to.push_back(recovered_->pgs[i].tail);

@@ -77,8 +77,24 @@ void OpeningRun::AfterSecondPolls() {
   const std::optional<EpochId> begun = NewestServing(snapshot);
   snapshot.sealed = !begun.has_value();
   snapshot.epoch = begun.value_or(HighestPromised());
+  snapshot.history = HistoryOfSnapshot(begun);
+  // A backtrack may have left behind what was heard of.
+  snapshot.read_point = snapshot.history.NewestAtOrBelow(snapshot.read_point);
   out_->push_back(std::move(snapshot));
   Enter(Phase::kDone);
+}
+
+// As the first PG has it: of the epoch that reads claim, or of the newest one.
+quorum::Path OpeningRun::HistoryOfSnapshot(std::optional<EpochId> claimed) const {
+  const quorum::Path* history = nullptr;
+  for (const Member& member : pgs_.front().members) {
+    if (!member.polled.has_value()) continue;
+    const quorum::Path& path = member.polled->begun.path;
+    if (path.epoch() == claimed) return path;
+    if (history == nullptr || path.epoch() > history->epoch()) history = &path;
+  }
+  INVARIANT(history != nullptr);
+  return *history;
 }
 
 // What the reads must claim. A segment serves the epoch that has begun there, if nothing higher has

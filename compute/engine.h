@@ -32,6 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backtrack/opening.h"
 #include "compute/core/histogram.h"
 #include "compute/core/mtr.h"
 #include "compute/core/user_error.h"
@@ -51,6 +52,8 @@ struct OpenOptions {
   // it is called COMMIT_UNKNOWN.
   Duration commit_timeout = Duration::Seconds(10);
   size_t cache_bytes = 128 << 20;
+  // Go back there with the first epoch (Volume::Backtrack). The opening fails if that cannot be.
+  std::optional<backtrack::BacktrackTarget> backtrack;
   quorum::WriterOptions writer;
   std::stop_token stop;  // ends an opening that is under way: UNAVAILABLE
 };
@@ -67,8 +70,9 @@ struct VolumeStatus {
   Lsn vdl;
   Lsn vcl;
   Lsn last_issued;
-  uint64_t pages_seen =
-      0;  // one more than the highest page that this process wrote or found written
+  // One more than the highest page that this process wrote or found written.
+  uint64_t pages_seen = 0;
+  std::optional<quorum::Path> history;  // of `epoch`, as the first PG has it
   quorum::Manifest manifest;
   std::vector<quorum::PgDescription> pgs;
 };
@@ -92,6 +96,13 @@ struct VolumeStatistics {
   uint64_t log_bytes_sent = 0;      // boxcars, to all nodes together
   uint64_t log_bytes_received = 0;  // answers
   size_t unsent_bytes = 0;          // queued in the process for slow nodes
+};
+
+// What a backtrack did: the newest commit that is visible now, and the first one that is not any
+// more (nothing: there was none).
+struct Backtracked {
+  quorum::CommitPoint forked_at;
+  std::optional<quorum::CommitPoint> first_left;
 };
 
 struct PageSnapshot {
@@ -129,6 +140,15 @@ class Volume {
   // The newest durable read point, pinned: PGMRPL does not pass it while the view lives. A
   // read-only open asks the segments first, if it last did so a while ago.
   virtual std::shared_ptr<const ReadView> PinReadPoint() = 0;
+  // Any retained position of the history instead (docs/fork.md): time travel. OUT_OF_RANGE if it is
+  // none. A view ends, for reads, when a backtrack goes below it: OUT_OF_RANGE then.
+  virtual absl::StatusOr<std::shared_ptr<const ReadView>> PinReadPointAt(Lsn read_point) = 0;
+  // Makes everything after the target invisible: the last commit at or before it is the newest one
+  // from now on. What is left behind can be returned to while it is retained. Commits that wait and
+  // are undone by it end with RETRY. OUT_OF_RANGE says what the range is; the volume is as it was.
+  virtual absl::StatusOr<Backtracked> Backtrack(const backtrack::BacktrackTarget& target) = 0;
+  // Durable at a write quorum when it returns.
+  virtual absl::Status SetRetention(const quorum::Retention& retention) = 0;
   // OUT_OF_RANGE if the read point lies above VDL or below what is retained. A snapshot, without a
   // promise that it is the newest: a writer that was replaced, or is cut off, reads what it has
   // cached until a segment tells it that it is fenced. What must be fresh is read by who commits.

@@ -89,6 +89,12 @@ void ToWire(const quorum::Manifest& manifest, v1::Manifest* out) {
   out->set_retention_window_ms(manifest.retention.window_ms);
   out->set_retention_log_bytes(manifest.retention.log_bytes);
   out->set_retained_from(manifest.retained_from.value());
+  for (const quorum::RetentionMark& mark : manifest.marks) {
+    v1::RetentionMark* wire = out->add_marks();
+    wire->set_lsn(mark.lsn.value());
+    wire->set_time(mark.time.value());
+    wire->set_log_bytes(mark.log_bytes);
+  }
   for (const quorum::Membership& pg : manifest.pgs) ToWire(pg, out->add_pgs());
 }
 
@@ -179,6 +185,9 @@ absl::StatusOr<quorum::Manifest> FromWire(const v1::Manifest& wire) {
   manifest.written_in = FromWire(wire.written_in());
   manifest.retention = {wire.retention_window_ms(), wire.retention_log_bytes()};
   manifest.retained_from = Lsn(wire.retained_from());
+  for (const v1::RetentionMark& mark : wire.marks()) {
+    manifest.marks.push_back({Lsn(mark.lsn()), CommitTime(mark.time()), mark.log_bytes()});
+  }
   for (const v1::Membership& pg : wire.pgs()) {
     auto membership = FromWire(pg);
     if (!membership.ok()) return membership.status();

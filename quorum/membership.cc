@@ -138,6 +138,14 @@ absl::Status CheckVolumeName(std::string_view name) {
       kMaxVolumeNameBytes, " of a-z, 0-9, - and _, the first a letter or a digit"));
 }
 
+namespace {
+
+// Bounds that no sum of two of them leaves int64_t.
+constexpr int64_t kLongestWindowMs = int64_t{200} * 365 * 24 * 3600 * 1000;
+constexpr int64_t kLatestMarkUs = int64_t{1} << 61;
+
+}  // namespace
+
 absl::Status Manifest::Check() const {
   const auto bad = [this](const auto&... what) {
     return absl::InvalidArgumentError(
@@ -147,6 +155,15 @@ absl::Status Manifest::Check() const {
   if (!IsValidPageSize(page_size)) return bad("page size ", page_size, " is not possible");
   if (pages_per_pg == 0) return bad("a PG without pages");
   if (geometry_epoch.value() == 0) return bad("geometry epochs start at 1");
+  if (retention.window_ms < 0 || retention.window_ms > kLongestWindowMs) {
+    return bad("a retention window of ", retention.window_ms, " ms");
+  }
+  if (marks.size() > kMaxRetentionMarks) return bad(marks.size(), " retention marks");
+  for (size_t i = 0; i < marks.size(); ++i) {
+    const int64_t time = marks[i].time.value();
+    if (i > 0 && marks[i].lsn <= marks[i - 1].lsn) return bad("retention marks out of order");
+    if (time < 0 || time > kLatestMarkUs) return bad("a retention mark at ", time, " us");
+  }
   if (pgs.empty()) return bad("no PG");
   // FirstPageOf() of every PG must be a page number. The product cannot wrap: neither factor
   // reaches 2^32.

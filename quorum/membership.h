@@ -48,6 +48,15 @@ struct Retention {
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 
+// A place in the log, for telling what is older than the window.
+struct RetentionMark {
+  Lsn lsn;                 // a CPL
+  CommitTime time;         // of that commit
+  uint64_t log_bytes = 0;  // that all writers of the timeline had issued up to it
+  friend bool operator==(const RetentionMark&, const RetentionMark&) = default;
+};
+inline constexpr size_t kMaxRetentionMarks = 128;
+
 // What a timeline is and where its pages live. Kept by the segments of its first PG under that PG's
 // write quorum, fenced by the timeline's own epochs: only its one writer changes it.
 struct Manifest {
@@ -60,6 +69,7 @@ struct Manifest {
   // R, the retention floor: nobody reads or forks below it. No segment's GC floor is higher than
   // the R that some write quorum of the first PG keeps (docs/fork.md).
   Lsn retained_from;
+  std::vector<RetentionMark> marks;  // by LSN; the first may lie at or below R
   // The epoch whose Begin wrote this; set by the segment that keeps it. Of two manifests the one
   // with the higher (written_in, geometry_epoch) counts.
   EpochId written_in;

@@ -60,6 +60,14 @@ bool Path::CanForkAt(Lsn lsn) const {
   return lsn.IsNone() || Holding(lsn) != nullptr;
 }
 
+Lsn Path::NewestAtOrBelow(Lsn lsn) const {
+  Lsn newest;
+  for (const PathStep& step : steps_) {
+    if (step.first_lsn <= lsn) newest = std::max(newest, std::min(step.last_lsn, lsn));
+  }
+  return newest;
+}
+
 Path Path::Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn) const {
   INVARIANT(!empty());
   INVARIANT(CanForkAt(fork));

@@ -59,6 +59,8 @@ class Path {
   // May a child fork this path at `lsn`? True for 0, for every visible position and for nothing in
   // the gaps between the intervals: what was issued there is not part of this history.
   bool CanForkAt(Lsn lsn) const;
+  // The newest position of this history at or below `lsn`.
+  Lsn NewestAtOrBelow(Lsn lsn) const;
   // The path of a child epoch that forks this path at `fork`.
   // REQUIRES: CanForkAt(fork); first_lsn > fork; on a timeline of this path (which must be the
   // newest step's) epoch and first_lsn above all of that timeline here.

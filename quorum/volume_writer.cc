@@ -293,6 +293,7 @@ void VolumeWriter::On(const Retain& retain, Instant now, Effects& out) {
   if (fenced_) return;
   wanted_retain_.from = std::max(wanted_retain_.from, std::min(retain.from, vdl()));
   if (retain.retention.has_value()) wanted_retain_.retention = retain.retention;
+  if (retain.marks.has_value()) wanted_retain_.marks = retain.marks;
   StartChange(now, out);
 }
 
@@ -305,6 +306,7 @@ void VolumeWriter::StartChange(Instant now, Effects& out) {
   }
   change.next.retained_from = std::max(change.next.retained_from, wanted_retain_.from);
   change.next.retention = wanted_retain_.retention.value_or(change.next.retention);
+  if (wanted_retain_.marks.has_value()) change.next.marks = *wanted_retain_.marks;
   if (change.next == start_.manifest) return;
   change.next.geometry_epoch = GeometryEpoch(start_.manifest.geometry_epoch.value() + 1);
   INVARIANT(change.next.Check().ok());

@@ -79,7 +79,8 @@ struct Grow {
 // is nothing new.
 struct Retain {
   Lsn from;
-  std::optional<Retention> retention;
+  std::optional<Retention> retention = std::nullopt;
+  std::optional<std::vector<RetentionMark>> marks = std::nullopt;
 };
 
 struct WriterTick {};

@@ -21,26 +21,9 @@ absl::Status VolumeHost::CheckMtr(const Mtr& mtr) const {
   return absl::OkStatus();
 }
 
-// REQUIRES: mutex_ held.
 absl::Status VolumeHost::WhyNoCommit(Instant now) const {
-  switch (phase_) {
-    case Phase::kFenced:
-      return MakeUserError(UserError::kFenced, reason_);
-    case Phase::kClosed:
-    case Phase::kOpening:
-      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), " is not open"));
-    case Phase::kReadOnly:
-      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", reason_));
-    case Phase::kSucceeding:
-      if (read_only_complete_to_.empty()) break;
-      return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", reason_));
-    case Phase::kWriting:
-    case Phase::kDraining:
-      break;
-  }
-  const auto read_only = quorums_.ReadOnlyReason(now);
-  if (!read_only.has_value()) return absl::OkStatus();
-  return MakeUserError(UserError::kReadOnly, absl::StrCat(Where(), ": ", *read_only));
+  if (!closed_) return core_.WhyNoCommit(now);
+  return MakeUserError(UserError::kReadOnly, absl::StrCat(core_.Where(), " is closed"));
 }
 
 absl::Status VolumeHost::HeldBack(const std::string& why) const {
@@ -104,18 +87,18 @@ VolumeHost::Attempt VolumeHost::AttemptCommit(const Mtr& mtr, const std::vector<
                                               Held& held) {
   Attempt attempt;
   Turn turn(*this);
-  const size_t pgs = pages.empty() ? 0 : manifest_.PgIndexOf(pages.back()) + 1;
+  const size_t pgs = pages.empty() ? 0 : core_.manifest().PgIndexOf(pages.back()) + 1;
   if (const absl::Status status = WhyNoCommit(turn.now()); !status.ok()) {
     attempt.outcome = status;
-  } else if (writer_ == nullptr || phase_ != Phase::kWriting) {
+  } else if (core_.phase() != VolumeCore::Phase::kWriting) {
     WaitForChange(attempt, "the writer is following itself with a higher epoch");
-  } else if (pgs > manifest_.pgs.size() + kMaxGrowthPgs) {
-    attempt.outcome =
-        absl::InvalidArgumentError(absl::StrCat("page ", pages.back().value(), " lies more than ",
-                                                kMaxGrowthPgs, " PGs beyond the end of ", Where()));
-  } else if (pgs > manifest_.pgs.size()) {
+  } else if (pgs > core_.manifest().pgs.size() + kMaxGrowthPgs) {
+    attempt.outcome = absl::InvalidArgumentError(
+        absl::StrCat("page ", pages.back().value(), " lies more than ", kMaxGrowthPgs,
+                     " PGs beyond the end of ", core_.Where()));
+  } else if (pgs > core_.manifest().pgs.size()) {
     WaitForChange(attempt, "the volume must grow first");
-    GrowTowards(turn, pgs);
+    Step(turn, GrowTo{pgs});
   } else if (cache_->crowded()) {
     WaitForChange(attempt, "too many pages in memory are not durable yet");
   } else if (AllCached(turn, pages, held, attempt)) {
@@ -149,7 +132,7 @@ bool VolumeHost::AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& h
 
 // REQUIRES: every page that the MTR writes is cached.
 void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
-  const auto changes = redo_.Generate(mtr, *cache_, manifest_.pgs.size());
+  const auto changes = redo_.Generate(mtr, *cache_, core_.manifest().pgs.size());
   if (changes.size() > options_.writer.lal) {
     attempt.outcome = absl::InvalidArgumentError(
         absl::StrCat("an MTR of ", changes.size(), " records; the LSN allocation limit is ",
@@ -158,15 +141,14 @@ void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
   }
   issued_.reset();
   refused_.reset();
-  Feed(turn, quorum::WriterInput(quorum::SubmitMtr{++tag_, changes, WallClockNow()}));
+  Step(turn, quorum::SubmitMtr{++tag_, changes, WallClockNow()});
   INVARIANT(issued_.has_value() != refused_.has_value());
   if (refused_.has_value()) {
     switch (refused_->why) {
       case MtrBlocked::Why::kFenced:
-        attempt.outcome = MakeUserError(UserError::kFenced, reason_);
+        attempt.outcome = MakeUserError(UserError::kFenced, core_.reason());
         return;
       case MtrBlocked::Why::kNeedsGrowth:
-        GrowTowards(turn, refused_->pgs_needed);
         attempt.why = "the volume must grow first";
         break;
       case MtrBlocked::Why::kLal:
@@ -195,44 +177,18 @@ void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
   attempt.outcome = issued_->commit_lsn;
 }
 
-// The next PG is placed where rendezvous hashing of its id says; one at a time.
-void VolumeHost::GrowTowards(Turn& turn, size_t pgs) {
-  growth_target_ = std::max(growth_target_, pgs);
-  if (growing_ || manifest_.pgs.size() >= growth_target_ || writer_ == nullptr) return;
-  quorum::Membership membership;
-  membership.pg = quorum::MakePgId(entry_.timeline, static_cast<uint32_t>(manifest_.pgs.size()));
-  membership.write = entry_.first_pg.write;
-  auto members = quorum::PlaceSegments(membership.pg.value(), nodes_->roster,
-                                       static_cast<int>(entry_.first_pg.members.size()));
-  if (!members.ok()) {
-    reason_ = std::string(members.status().message());
-    return;
-  }
-  membership.members = *std::move(members);
-  growing_ = true;
-  Feed(turn, quorum::WriterInput(quorum::Grow{std::move(membership)}));
-}
-
 // ---- durability
 
 void VolumeHost::OnDurable(Lsn lsn, DurableCallback done) {
   Turn turn(*this);
-  const auto finish = [&](absl::Status status) {
-    callbacks_.Push([done = std::move(done), status = std::move(status)] { done(status); });
-  };
-  for (const auto& [kept, issued] : annulled_) {
-    if (lsn > kept && lsn <= issued) return finish(Annulled());
+  if (closed_) {
+    return FinishCommits(
+        {{lsn, 0, turn.now(), std::move(done)}},
+        MakeUserError(UserError::kCommitUnknown, absl::StrCat(core_.Where(), " is closed")));
   }
-  if (lsn <= vdl_) return finish(absl::OkStatus());
-  if (phase_ == Phase::kFenced) return finish(MakeUserError(UserError::kFenced, reason_));
-  if (phase_ == Phase::kClosed) {
-    return finish(MakeUserError(UserError::kCommitUnknown, absl::StrCat(Where(), " is closed")));
-  }
-  if (lsn > (writer_ != nullptr ? writer_->last_issued() : issued_to_)) {
-    return finish(absl::InvalidArgumentError(
-        absl::StrCat("LSN ", lsn.value(), " was never issued on ", Where())));
-  }
-  commits_.Wait(lsn, turn.now(), turn.now() + options_.commit_timeout, std::move(done));
+  VolumeCore::Effects effects;
+  core_.WaitFor(lsn, turn.now(), std::move(done), effects);
+  CarryOut(turn, std::move(effects));
 }
 
 absl::Status VolumeHost::WaitDurable(Lsn lsn, Duration timeout) {

@@ -1,6 +1,7 @@
-// Driving the cores: inputs, effects, deadlines.
+// Driving the core: inputs, effects, deadlines.
 #include "compute/host/volume_host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,8 +9,6 @@
 #include "quorum/base/check.h"
 
 namespace hexad::compute {
-
-using backtrack::OpenMode;
 
 namespace {
 
@@ -30,6 +29,31 @@ std::optional<SclReport> SclOf(const quorum::SegmentAnswer& answer) {
   return std::nullopt;
 }
 
+void TellScls(PageReads& reads, const quorum::Manifest& manifest,
+              const std::vector<std::vector<std::optional<Lsn>>>& scls) {
+  for (size_t pg = 0; pg < scls.size() && pg < manifest.pgs.size(); ++pg) {
+    const auto& members = manifest.pgs[pg].members;
+    for (size_t i = 0; i < scls[pg].size() && i < members.size(); ++i) {
+      if (scls[pg][i].has_value()) reads.SetScl(manifest.pgs[pg].pg, members[i].node, *scls[pg][i]);
+    }
+  }
+}
+
+VolumeCoreOptions CoreOptions(const ClusterNodes& nodes, const VolumeEntry& entry,
+                              const OpenOptions& options) {
+  VolumeCoreOptions core;
+  core.named.timeline = entry.timeline;
+  core.named.name = entry.name;
+  core.named.page_size = entry.page_size;
+  core.named.pages_per_pg = entry.pages_per_pg;
+  core.named.pgs = {entry.first_pg};
+  core.roster = nodes.roster;
+  core.writer = options.writer;
+  core.commit_timeout = options.commit_timeout;
+  core.seed = RandomNumber();
+  return core;
+}
+
 }  // namespace
 
 VolumeHost::VolumeHost(std::shared_ptr<const ClusterNodes> nodes, VolumeEntry entry,
@@ -38,94 +62,67 @@ VolumeHost::VolumeHost(std::shared_ptr<const ClusterNodes> nodes, VolumeEntry en
       entry_(std::move(entry)),
       options_(std::move(options)),
       reads_(std::make_shared<PageReads>(nodes_)),
+      core_(CoreOptions(*nodes_, entry_, options_)),
       redo_(entry_.page_size, entry_.pages_per_pg) {}
 
 VolumeHost::~VolumeHost() = default;
 
 // ---- inputs
 
-void VolumeHost::Feed(Turn& turn, const quorum::WriterInput& input) {
-  INVARIANT(writer_ != nullptr);
-  std::vector<quorum::WriterEffect> effects;
-  writer_->Step(input, turn.now(), effects);
-  for (auto& effect : effects) {
-    std::visit([&](auto& e) { On(turn, e); }, effect);
-  }
+void VolumeHost::Step(Turn& turn, const VolumeInput& input) {
+  VolumeCore::Effects effects;
+  core_.Step(input, turn.now(), effects);
+  CarryOut(turn, std::move(effects));
 }
 
-void VolumeHost::Feed(Turn& turn, const backtrack::OpeningInput& input) {
-  INVARIANT(opening_ != nullptr);
-  std::vector<backtrack::OpeningEffect> effects;
-  opening_->Step(input, turn.now(), effects);
+void VolumeHost::CarryOut(Turn& turn, VolumeCore::Effects effects) {
   for (auto& effect : effects) {
     std::visit([&](auto& e) { On(turn, e); }, effect);
-  }
-}
-
-template <class Input>
-void VolumeHost::FeedEither(Turn& turn, const Input& input) {
-  if (phase_ == Phase::kClosed) return;
-  if (opening_ != nullptr) {
-    Feed(turn, backtrack::OpeningInput(input));
-  } else if (writer_ != nullptr) {
-    Feed(turn, quorum::WriterInput(input));
   }
 }
 
 void VolumeHost::OnLinkUp(StorageLink& link, Incarnation incarnation) {
   Turn turn(*this);
-  if (phase_ == Phase::kClosed || phase_ == Phase::kFenced) return;
+  if (closed_ || core_.phase() == VolumeCore::Phase::kFenced) return;
   link.Accept();
-  connected_[link.node()] = incarnation;
   reads_->SetUp(link.node(), true);
-  FeedEither(turn, quorum::NodeUp{link.node(), incarnation});
+  Step(turn, quorum::NodeUp{link.node(), incarnation});
 }
 
 void VolumeHost::OnLinkDown(StorageLink& link) {
   Turn turn(*this);
-  if (connected_.erase(link.node()) == 0) return;
+  if (closed_) return;
   reads_->SetUp(link.node(), false);
-  FeedEither(turn, quorum::NodeDown{link.node()});
+  Step(turn, quorum::NodeDown{link.node()});
 }
 
 void VolumeHost::OnAnswers(StorageLink& link, std::vector<quorum::SegmentAnswer> answers) {
   Turn turn(*this);
+  if (closed_) return;
   for (auto& answer : answers) {
-    LookAt(turn, link.node(), answer);
-    FeedEither(turn, quorum::NodeAnswered{link.node(), std::move(answer)});
+    LookAt(link.node(), answer);
+    Step(turn, quorum::NodeAnswered{link.node(), std::move(answer)});
   }
 }
 
-// What the host itself learns from an answer, before the core does.
-void VolumeHost::LookAt(Turn& turn, const NodeId& node, const quorum::SegmentAnswer& answer) {
+// What reads learn from an answer, before the core does.
+void VolumeHost::LookAt(const NodeId& node, const quorum::SegmentAnswer& answer) {
   const auto report = SclOf(answer);
-  if (report.has_value() && report->epoch == epoch_) {
+  if (report.has_value() && report->epoch == core_.epoch()) {
     reads_->SetScl(report->pg, node, report->scl);
   }
-  // Somebody else opens the volume that we could open for reading only. If it writes we are fenced;
-  // to find out, do not outnumber it: look whether it is heard.
-  const auto* refused = std::get_if<quorum::Refused>(&answer);
-  if (refused == nullptr || refused->reason != quorum::RefusalReason::kStaleEpoch) return;
-  if (phase_ != Phase::kReadOnly || mode_ != OpenMode::kOperator || opening_ == nullptr) return;
-  mode_ = OpenMode::kAutomatic;
-  StartOpening(turn);
 }
 
 void VolumeHost::StaleRead(const NodeId& node, const quorum::Refused& refused) {
   Turn turn(*this);
-  if (writer_ != nullptr && refused.from.epoch == epoch_ && phase_ != Phase::kClosed) {
-    Feed(turn, quorum::WriterInput(quorum::NodeAnswered{node, refused}));
-  }
+  if (!closed_) Step(turn, ReadRefused{node, refused});
 }
 
 // ---- time
 
 void VolumeHost::ArmTimer(Instant now) {
-  if (phase_ == Phase::kClosed) return;
-  Instant next = std::min(commits_.NextDeadline(), quorums_.NextDeadline(now));
-  if (opening_ != nullptr) next = std::min(next, opening_->NextDeadline());
-  if (writer_ != nullptr) next = std::min(next, writer_->NextDeadline());
-  if (succeed_at_.has_value()) next = std::min(next, *succeed_at_);
+  if (closed_) return;
+  const Instant next = core_.NextDeadline(now);
   if (next == Instant::Never() || (!armed_.empty() && *armed_.begin() <= next)) return;
   armed_.insert(next);
   nodes_->timer->At(next, [weak = weak_from_this(), next] {
@@ -136,26 +133,7 @@ void VolumeHost::ArmTimer(Instant now) {
 void VolumeHost::OnDeadline(Instant armed) {
   Turn turn(*this);
   armed_.erase(armed);
-  if (phase_ == Phase::kClosed) return;
-  if (opening_ != nullptr && opening_->NextDeadline() <= turn.now()) {
-    Feed(turn, backtrack::OpeningInput(backtrack::OpeningTick{}));
-  }
-  if (writer_ != nullptr && writer_->NextDeadline() <= turn.now()) {
-    Feed(turn, quorum::WriterInput(quorum::WriterTick{}));
-  }
-  std::vector<CommitQueue::Waiter> expired;
-  commits_.Expire(turn.now(), expired);
-  FinishCommits(std::move(expired),
-                MakeUserError(UserError::kCommitUnknown,
-                              absl::StrCat(Where(), ": no write quorum confirmed it within ",
-                                           options_.commit_timeout.millis(), " ms")));
-  if (quorums_.ReadOnlyReason(turn.now()).has_value()) WakeBlocked(turn);
-  if (succeed_at_.has_value() && *succeed_at_ <= turn.now()) {
-    succeed_at_.reset();
-    if (phase_ == Phase::kDraining) return GiveUpDraining(turn);
-    if (phase_ == Phase::kWriting) phase_ = Phase::kDraining;
-    Succeed(turn);
-  }
+  if (!closed_) Step(turn, VolumeTick{});
 }
 
 void VolumeHost::WakeBlocked(Turn& turn) {
@@ -171,7 +149,7 @@ void VolumeHost::FinishCommits(std::vector<CommitQueue::Waiter> waiters,
   });
 }
 
-// ---- the writer's effects
+// ---- effects
 
 void VolumeHost::On(Turn& turn, quorum::Send& send) {
   const auto link = links_.find(send.node);
@@ -195,53 +173,17 @@ void VolumeHost::On(Turn&, const quorum::MtrIssued& issued) { issued_ = issued; 
 
 void VolumeHost::On(Turn&, const quorum::MtrBlocked& blocked) { refused_ = blocked; }
 
-void VolumeHost::On(Turn& turn, const quorum::VdlMoved& moved) {
-  INVARIANT(moved.vdl >= vdl_);
-  vdl_ = moved.vdl;
-  cache_->VdlMoved(vdl_);
-  if (cache_->has_truncates()) {
-    Lsn read_from = vdl_;
-    for (const auto& [page, fetch] : fetches_) read_from = std::min(read_from, fetch.read_at);
-    cache_->ForgetTruncatesUpTo(read_from);
-  }
-  std::vector<CommitQueue::Waiter> durable;
-  commits_.VdlMoved(vdl_, durable);
-  for (const auto& waiter : durable) {
-    statistics_.commit_us.Add(static_cast<uint64_t>((turn.now() - waiter.since).micros()));
-  }
-  FinishCommits(std::move(durable), absl::OkStatus());
-  WakeBlocked(turn);
-  if (phase_ == Phase::kDraining) Succeed(turn);
+void VolumeHost::On(Turn&, const quorum::VdlMoved& moved) {
+  cache_->VdlMoved(moved.vdl);
+  if (!cache_->has_truncates()) return;
+  Lsn read_from = moved.vdl;
+  for (const auto& [page, fetch] : fetches_) read_from = std::min(read_from, fetch.read_at);
+  cache_->ForgetTruncatesUpTo(read_from);
 }
 
-void VolumeHost::On(Turn& turn, const quorum::Grown& grown) {
-  manifest_ = grown.manifest;
-  growing_ = false;
-  quorums_.Expect(manifest_.pgs.back(), turn.now());
-  reads_->SetGeometry(manifest_);
-  if (cache_ != nullptr) cache_->Grown(manifest_.FirstPageOf(manifest_.pgs.size() - 1));
-  WakeBlocked(turn);
-  GrowTowards(turn, growth_target_);
-}
-
-void VolumeHost::On(Turn&, const quorum::Retained& retained) { manifest_ = retained.manifest; }
-
-void VolumeHost::On(Turn& turn, const quorum::WriteQuorumChanged& changed) {
-  quorums_.Changed(changed, turn.now());
-  if (changed.ok) WakeBlocked(turn);
-}
-
-// While a write quorum still accepts, the one who promised may have died half-way. If it did not,
-// it fences us within the grace; if it did, only a higher epoch gets its promises out of the way.
-void VolumeHost::On(Turn& turn, const quorum::Outbid& outbid) {
-  if (succeed_at_.has_value() || phase_ != Phase::kWriting) return;
-  reason_ = absl::StrCat("some segment promised epoch ", outbid.by.number, " to another writer");
-  succeed_at_ = turn.now() + kOutbidGrace;
-}
-
-void VolumeHost::On(Turn& turn, const quorum::Fenced& fenced) {
-  BecomeFenced(turn, absl::StrCat(Where(), " was taken by another writer with epoch ",
-                                  fenced.by.number, ".", absl::Hex(fenced.by.claimant)));
+void VolumeHost::On(Turn&, const quorum::Grown& grown) {
+  reads_->SetGeometry(grown.manifest);
+  cache_->Grown(grown.manifest.FirstPageOf(grown.manifest.pgs.size() - 1));
 }
 
 void VolumeHost::On(Turn&, const quorum::AckTimed& acked) {
@@ -249,6 +191,49 @@ void VolumeHost::On(Turn&, const quorum::AckTimed& acked) {
   const auto micros = static_cast<uint64_t>(std::max<int64_t>(acked.after.micros(), 0));
   statistics_.ack_us[static_cast<size_t>(acked.rank - 1)].Add(micros);
   if (acked.rank == 4) ++statistics_.fourth_ack[acked.node.value()];
+}
+
+void VolumeHost::On(Turn&, const TenureBegan&) {}  // ReadsRestart says what matters here
+
+void VolumeHost::On(Turn& turn, const ReadsRestart& restart) {
+  DropFetches(turn);
+  if (cache_ == nullptr || !restart.keep_cache) {
+    ++cache_serial_;
+    cache_ = std::make_unique<PageCache>(entry_.page_size, options_.cache_bytes, restart.vdl);
+  }
+  if (restart.scls.empty()) return;
+  reads_->SetEpoch(restart.epoch, restart.sealed, core_.manifest());
+  TellScls(*reads_, core_.manifest(), restart.scls);
+}
+
+void VolumeHost::On(Turn& turn, CommitsEnded& ended) {
+  for (const CommitQueue::Waiter& waiter : ended.waiters) {
+    if (!ended.status.ok() || waiter.since == turn.now()) continue;
+    statistics_.commit_us.Add(static_cast<uint64_t>((turn.now() - waiter.since).micros()));
+  }
+  FinishCommits(std::move(ended.waiters), ended.status);
+}
+
+void VolumeHost::On(Turn& turn, const OpenEnded& ended) {
+  open_status_ = ended.status;
+  turn.SetLater(open_event_);
+}
+
+void VolumeHost::On(Turn&, const OpeningGaveUp&) {}  // reason() says it
+
+void VolumeHost::On(Turn& turn, const BacktrackEnded& ended) {
+  if (backtrack_wait_ == nullptr) return;
+  backtrack_wait_->ended = ended;
+  turn.SetLater(std::exchange(backtrack_wait_, nullptr)->event);
+}
+
+void VolumeHost::On(Turn& turn, const Changed&) { WakeBlocked(turn); }
+
+void VolumeHost::On(Turn& turn, const BecameFenced&) {
+  DropFetches(turn);
+  for (const auto& [id, link] : links_) {
+    turn.RunLater([link = link] { link->Stop([] {}); });  // Clang 14 wants it named
+  }
 }
 
 }  // namespace hexad::compute

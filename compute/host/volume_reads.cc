@@ -16,6 +16,22 @@ constexpr Duration kReadTimeout = PageReads::kReadDeadline + Duration::Seconds(3
 constexpr Duration kSnapshotFresh = Duration::Millis(50);
 constexpr Duration kSnapshotTimeout = Duration::Seconds(2);
 
+VolumeMode ModeOf(VolumeCore::Phase phase) {
+  switch (phase) {
+    case VolumeCore::Phase::kOpening:
+      return VolumeMode::kOpening;
+    case VolumeCore::Phase::kWriting:
+    case VolumeCore::Phase::kDraining:
+    case VolumeCore::Phase::kSucceeding:
+      return VolumeMode::kReadWrite;
+    case VolumeCore::Phase::kReadOnly:
+      return VolumeMode::kReadOnly;
+    case VolumeCore::Phase::kFenced:
+      return VolumeMode::kFenced;
+  }
+  return VolumeMode::kFenced;
+}
+
 bool IsFenced(const absl::Status& status) { return UserErrorOf(status) == UserError::kFenced; }
 
 }  // namespace
@@ -36,15 +52,16 @@ class VolumeHost::View : public ReadView {
 };
 
 void VolumeHost::Pin(Turn& turn, Lsn read_point) {
-  if (pins_.Add(read_point) && writer_ != nullptr) {
-    Feed(turn, quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
-  }
+  VolumeCore::Effects effects;
+  core_.Pin(read_point, turn.now(), effects);
+  CarryOut(turn, std::move(effects));
 }
 
 void VolumeHost::Unpin(Turn& turn, Lsn read_point) {
-  if (pins_.Remove(read_point) && writer_ != nullptr && phase_ != Phase::kClosed) {
-    Feed(turn, quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
-  }
+  if (closed_) return;
+  VolumeCore::Effects effects;
+  core_.Unpin(read_point, turn.now(), effects);
+  CarryOut(turn, std::move(effects));
 }
 
 std::shared_ptr<const ReadView> VolumeHost::PinReadPoint() {
@@ -52,7 +69,17 @@ std::shared_ptr<const ReadView> VolumeHost::PinReadPoint() {
   Lsn read_point;
   {
     Turn turn(*this);
-    read_point = vdl_;
+    read_point = core_.vdl();
+    Pin(turn, read_point);
+  }
+  return std::make_shared<View>(shared_from_this(), read_point);
+}
+
+absl::StatusOr<std::shared_ptr<const ReadView>> VolumeHost::PinReadPointAt(Lsn read_point) {
+  if (options_.read_only) RefreshSnapshot();
+  {
+    Turn turn(*this);
+    if (const absl::Status status = CheckReadPoint(read_point); !status.ok()) return status;
     Pin(turn, read_point);
   }
   return std::make_shared<View>(shared_from_this(), read_point);
@@ -63,22 +90,17 @@ void VolumeHost::RefreshSnapshot() {
   const auto changed = nodes_->port->NewEvent();
   {
     Turn turn(*this);
-    if (phase_ != Phase::kReadOnly || turn.now() - snapshot_at_ < kSnapshotFresh) return;
-    if (opening_ == nullptr) StartOpening(turn);
-    if (opening_ == nullptr) return;
+    const bool fresh = turn.now() - core_.snapshot_at() < kSnapshotFresh;
+    if (closed_ || core_.phase() != VolumeCore::Phase::kReadOnly || fresh) return;
     blocked_.push_back(changed);
+    Step(turn, AskAgain{});
   }
   changed->WaitUntil(nodes_->port->Now() + kSnapshotTimeout);
 }
 
 Lsn VolumeHost::vdl() const {
   const std::lock_guard lock(mutex_);
-  return vdl_;
-}
-
-Lsn VolumeHost::CompleteTo(size_t pg_index, Lsn read_point) const {
-  if (writer_ != nullptr) return writer_->CompleteTo(pg_index, read_point);
-  return pg_index < read_only_complete_to_.size() ? read_only_complete_to_[pg_index] : read_point;
+  return core_.vdl();
 }
 
 // Joins the read that is under way for this page, or starts one. nullptr: it is in the cache now.
@@ -86,8 +108,7 @@ Lsn VolumeHost::CompleteTo(size_t pg_index, Lsn read_point) const {
 std::shared_ptr<VolumeHost::PageWait> VolumeHost::FetchNewest(Turn& turn, PageNo page) {
   auto wait = std::make_shared<PageWait>();
   wait->event = nodes_->port->NewEvent();
-  const bool unreadable = writer_ == nullptr && read_only_complete_to_.empty();
-  if (unreadable) {  // between two epochs of ours: soon
+  if (core_.between_epochs()) {  // soon
     wait->result = absl::AbortedError("the epoch changed");
     blocked_.push_back(wait->event);
     return wait;
@@ -97,16 +118,17 @@ std::shared_ptr<VolumeHost::PageWait> VolumeHost::FetchNewest(Turn& turn, PageNo
     under_way->second.waits.push_back(wait);
     return wait;
   }
-  const Lsn read_at = vdl_;
-  const Lsn complete_to = CompleteTo(manifest_.PgIndexOf(page), read_at);
+  const Lsn read_at = core_.vdl();
+  const Lsn complete_to = core_.CompleteTo(core_.manifest().PgIndexOf(page), read_at);
   if (complete_to.IsNone()) {  // the PG has no records: nobody needs to be asked
     cache_->Insert(page, CachedPage{Lsn::None(), std::string(entry_.page_size, '\0')}, read_at);
     return nullptr;
   }
   ++statistics_.cache_misses;
-  fetches_[page] = Fetch{read_at, tenure_, {wait}};
+  fetches_[page] = Fetch{read_at, core_.tenure(), {wait}};
   Pin(turn, read_at);
-  turn.RunLater([this, self = shared_from_this(), page, read_at, complete_to, tenure = tenure_] {
+  turn.RunLater([this, self = shared_from_this(), page, read_at, complete_to,
+                 tenure = core_.tenure()] {
     reads_->Read(page, read_at, complete_to, [weak = weak_from_this(), page, tenure](auto read) {
       if (const auto host = weak.lock()) host->Fetched(page, tenure, std::move(read));
     });
@@ -123,9 +145,9 @@ void VolumeHost::Fetched(PageNo page, uint64_t tenure, absl::StatusOr<quorum::Pa
   Unpin(turn, fetch.read_at);
   absl::StatusOr<PageSnapshot> result = absl::AbortedError("the epoch changed");
   if (read.ok() && read->page_lsn > fetch.read_at) {
-    result = absl::DataLossError(absl::StrCat(Where(), ": page ", page.value(), " came with LSN ",
-                                              read->page_lsn.value(), " for a read at ",
-                                              fetch.read_at.value()));
+    result = absl::DataLossError(absl::StrCat(core_.Where(), ": page ", page.value(),
+                                              " came with LSN ", read->page_lsn.value(),
+                                              " for a read at ", fetch.read_at.value()));
   } else if (read.ok()) {
     cache_->Insert(page, CachedPage{read->page_lsn, std::string(read->page.view())}, fetch.read_at);
     const CachedPage* cached = cache_->Find(page);  // a truncate may have made it zeros
@@ -144,14 +166,16 @@ void VolumeHost::Fetched(PageNo page, uint64_t tenure, absl::StatusOr<quorum::Pa
 
 // What was read under an earlier epoch is asked again by those who wait for it.
 void VolumeHost::DropFetches(Turn& turn) {
+  std::vector<Lsn> read_at;
   for (auto& [page, fetch] : fetches_) {
-    pins_.Remove(fetch.read_at);
+    read_at.push_back(fetch.read_at);
     for (const auto& wait : fetch.waits) {
       wait->result = absl::AbortedError("the epoch changed");
       turn.SetLater(wait->event);
     }
   }
   fetches_.clear();
+  for (const Lsn pinned : read_at) Unpin(turn, pinned);
 }
 
 absl::StatusOr<PageSnapshot> VolumeHost::ReadNewest(PageNo page) {
@@ -178,20 +202,35 @@ absl::StatusOr<PageSnapshot> VolumeHost::ReadPatiently(PageNo page, Lsn read_poi
   }
 }
 
+// REQUIRES: mutex_ held.
+absl::Status VolumeHost::CheckReadPoint(Lsn read_point) const {
+  if (core_.phase() == VolumeCore::Phase::kFenced) {
+    return MakeUserError(UserError::kFenced, core_.reason());
+  }
+  if (closed_ || cache_ == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(core_.Where(), " is not open"));
+  }
+  if (read_point == kNewest) return absl::OkStatus();
+  if (read_point > core_.vdl()) {
+    return absl::OutOfRangeError(
+        absl::StrCat("read point ", read_point.value(), " lies above the VDL of ", core_.Where()));
+  }
+  if (!core_.IsOnHistory(read_point)) {
+    return absl::OutOfRangeError(
+        absl::StrCat("read point ", read_point.value(), " is not on the history of ", core_.Where(),
+                     ": the volume went back below it, or it never was there"));
+  }
+  return absl::OkStatus();
+}
+
 // ABORTED (and not FENCED): the epoch changed meanwhile, ask again. REQUIRES: mutex_ held.
 absl::Status VolumeHost::CheckRead(PageNo page, Lsn read_point) const {
-  if (phase_ == Phase::kFenced) return MakeUserError(UserError::kFenced, reason_);
-  if (phase_ == Phase::kClosed || cache_ == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(Where(), " is not open"));
-  }
-  if (read_point != kNewest && read_point > vdl_) {
+  if (const absl::Status status = CheckReadPoint(read_point); !status.ok()) return status;
+  const quorum::Manifest& manifest = core_.manifest();
+  if (manifest.PgIndexOf(page) >= manifest.pgs.size()) {
     return absl::OutOfRangeError(
-        absl::StrCat("read point ", read_point.value(), " lies above the VDL of ", Where()));
-  }
-  if (manifest_.PgIndexOf(page) >= manifest_.pgs.size()) {
-    return absl::OutOfRangeError(
-        absl::StrCat("page ", page.value(), " lies beyond the end of ", Where(), ": it has ",
-                     manifest_.pgs.size() * uint64_t{manifest_.pages_per_pg}, " pages"));
+        absl::StrCat("page ", page.value(), " lies beyond the end of ", core_.Where(), ": it has ",
+                     manifest.pgs.size() * uint64_t{manifest.pages_per_pg}, " pages"));
   }
   return absl::OkStatus();
 }
@@ -230,11 +269,11 @@ absl::StatusOr<PageSnapshot> VolumeHost::ReadAt(PageNo page, Lsn read_point) {
   {
     Turn turn(*this);
     if (const absl::Status status = CheckRead(page, read_point); !status.ok()) return status;
-    complete_to = CompleteTo(manifest_.PgIndexOf(page), read_point);
+    complete_to = core_.CompleteTo(core_.manifest().PgIndexOf(page), read_point);
     if (complete_to.IsNone()) {
       return PageSnapshot{std::string(entry_.page_size, '\0'), Lsn::None()};
     }
-    tenure = tenure_;
+    tenure = core_.tenure();
     Pin(turn, read_point);
   }
   reads_->Read(page, read_point, complete_to, [wait](auto read) {
@@ -249,7 +288,7 @@ absl::StatusOr<PageSnapshot> VolumeHost::ReadAt(PageNo page, Lsn read_point) {
   Turn turn(*this);
   Unpin(turn, read_point);
   if (!answered) return absl::UnavailableError("the read was not answered in time");
-  if (!wait->result.ok() && (tenure != tenure_ || IsOurOwnEpoch(wait->result.status()))) {
+  if (!wait->result.ok() && (tenure != core_.tenure() || IsOurOwnEpoch(wait->result.status()))) {
     return absl::AbortedError("the epoch changed");
   }
   return wait->result;
@@ -257,79 +296,38 @@ absl::StatusOr<PageSnapshot> VolumeHost::ReadAt(PageNo page, Lsn read_point) {
 
 // Refused because this volume itself is on its way to a higher epoch. REQUIRES: mutex_ held.
 bool VolumeHost::IsOurOwnEpoch(const absl::Status& refusal) const {
-  return IsFenced(refusal) && (phase_ == Phase::kDraining || phase_ == Phase::kSucceeding);
+  const VolumeCore::Phase phase = core_.phase();
+  const bool changing =
+      phase == VolumeCore::Phase::kDraining || phase == VolumeCore::Phase::kSucceeding;
+  return IsFenced(refusal) && changing;
 }
 
 // ---- pictures
-
-std::string VolumeHost::Where() const {
-  return absl::StrCat("volume ", entry_.name, " (timeline ", absl::Hex(entry_.timeline.value()),
-                      ", epoch ", epoch_.number, ".", absl::Hex(epoch_.claimant), ", VDL ",
-                      vdl_.value(), ")");
-}
-
-// Who is connected is all that is known.
-std::vector<quorum::PgDescription> VolumeHost::DescribeWithoutWriter() const {
-  std::vector<quorum::PgDescription> pgs;
-  for (const quorum::Membership& membership : manifest_.pgs) {
-    quorum::PgDescription pg;
-    pg.pg = membership.pg;
-    pg.membership_epoch = membership.epoch;
-    for (const quorum::Member& member : membership.members) {
-      quorum::PgDescription::MemberState state;
-      state.node = member.node;
-      state.az = member.az;
-      const auto connected = connected_.find(member.node);
-      state.up = connected != connected_.end();
-      state.trusted = !state.up || connected->second == member.incarnation;
-      pg.members.push_back(std::move(state));
-    }
-    pgs.push_back(std::move(pg));
-  }
-  return pgs;
-}
 
 VolumeStatus VolumeHost::Status() const {
   const Instant now = MonotonicNow();
   const std::lock_guard lock(mutex_);
   VolumeStatus status;
   status.name = entry_.name;
-  status.epoch = epoch_;
-  status.sealed = sealed_;
-  status.vdl = status.vcl = status.last_issued = vdl_;
-  status.manifest = manifest_;
-  status.reason = reason_;
+  status.epoch = core_.epoch();
+  status.sealed = core_.sealed();
+  status.vdl = status.vcl = status.last_issued = core_.vdl();
+  status.manifest = core_.manifest();
+  status.history = core_.history();
+  status.reason = core_.reason();
   status.pages_seen = pages_seen_;
-  if (writer_ != nullptr) {
-    status.vcl = writer_->vcl();
-    status.last_issued = writer_->last_issued();
-    status.pgs = writer_->Describe();
-  } else {
-    status.pgs = DescribeWithoutWriter();
+  status.pgs = core_.Describe();
+  if (const quorum::VolumeWriter* writer = core_.writer()) {
+    status.vcl = writer->vcl();
+    status.last_issued = writer->last_issued();
   }
-  const auto read_only = quorums_.ReadOnlyReason(now);
-  switch (phase_) {
-    case Phase::kOpening:
-      status.mode = VolumeMode::kOpening;
-      if (opening_ != nullptr) status.reason = opening_->Describe();
-      break;
-    case Phase::kWriting:
-    case Phase::kDraining:
-    case Phase::kSucceeding:
-      status.mode = read_only.has_value() ? VolumeMode::kReadOnly : VolumeMode::kReadWrite;
-      if (read_only.has_value()) status.reason = *read_only;
-      if (phase_ == Phase::kSucceeding && !read_only_complete_to_.empty()) {
-        status.mode = VolumeMode::kReadOnly;
-        status.reason = reason_;
-      }
-      break;
-    case Phase::kReadOnly:
-    case Phase::kClosed:
-      status.mode = VolumeMode::kReadOnly;
-      break;
-    case Phase::kFenced:
-      status.mode = VolumeMode::kFenced;
-      break;
+  status.mode = ModeOf(core_.phase());
+  if (closed_) status.mode = VolumeMode::kReadOnly;
+  if (core_.phase() == VolumeCore::Phase::kOpening) status.reason = core_.DescribeOpening();
+  // Without a write quorum it is not writable, whatever the phase is called.
+  if (status.mode == VolumeMode::kReadWrite && !core_.WhyNoCommit(now).ok()) {
+    status.mode = VolumeMode::kReadOnly;
+    status.reason = core_.ReadOnlyReason(now).value_or(core_.reason());
   }
   return status;
 }
@@ -339,7 +337,7 @@ VolumeStatistics VolumeHost::Statistics() const {
   VolumeStatistics statistics = statistics_;
   statistics.hedged_reads = reads_->hedged();
   statistics.cache_bytes = cache_ == nullptr ? 0 : cache_->size_bytes();
-  statistics.commits_waiting = commits_.size();
+  statistics.commits_waiting = core_.commits_waiting();
   for (const auto& [id, link] : links_) {
     const StorageLink::Counters counters = link->counters();
     statistics.log_bytes_sent += counters.bytes_sent;

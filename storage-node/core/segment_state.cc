@@ -236,6 +236,12 @@ std::string Encode(const Manifest& manifest) {
   AppendLe(out, manifest.retention.window_ms);
   AppendLe(out, manifest.retention.log_bytes);
   AppendLe(out, manifest.retained_from.value());
+  AppendLe<uint32_t>(out, static_cast<uint32_t>(manifest.marks.size()));
+  for (const quorum::RetentionMark& mark : manifest.marks) {
+    AppendLe(out, mark.lsn.value());
+    AppendLe(out, mark.time.value());
+    AppendLe(out, mark.log_bytes);
+  }
   AppendLe<uint32_t>(out, static_cast<uint32_t>(manifest.pgs.size()));
   for (const Membership& pg : manifest.pgs) Put(out, pg);
   return out;
@@ -327,6 +333,13 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
   manifest.retention.window_ms = in->Int<int64_t>();
   manifest.retention.log_bytes = in->Int<uint64_t>();
   manifest.retained_from = GetLsn(*in);
+  manifest.marks = GetList<quorum::RetentionMark>(*in, [](ByteReader& r) {
+    quorum::RetentionMark mark;
+    mark.lsn = GetLsn(r);
+    mark.time = CommitTime(r.Int<int64_t>());
+    mark.log_bytes = r.Int<uint64_t>();
+    return mark;
+  });
   manifest.pgs = GetList<Membership>(*in, GetMembership);
   if (auto status = Close(*in, "manifest"); !status.ok()) return status;
   if (auto status = manifest.Check(); !status.ok()) return status;

@@ -66,8 +66,13 @@ inline quorum::Manifest AnyManifest() {
   manifest.page_size = 4096u << Below(5);
   manifest.pages_per_pg = static_cast<uint32_t>(1 + Below(1 << 20));
   manifest.geometry_epoch = GeometryEpoch(AnyU32() | 1);
-  manifest.retention = {static_cast<int64_t>(AnyU64() >> 1), AnyU64()};
+  manifest.retention = {static_cast<int64_t>(AnyU32()), AnyU64()};
   manifest.retained_from = AnyLsn();
+  for (uint64_t i = Below(4); i > 0; --i) {
+    const Lsn last = manifest.marks.empty() ? Lsn::None() : manifest.marks.back().lsn;
+    manifest.marks.push_back(
+        {Lsn(last.value() + 1 + Below(1000)), CommitTime(AnyU32()), AnyU64()});
+  }
   manifest.written_in = EpochId{AnyU32(), AnyU64()};
   const int pgs = 1 + Below(3);
   for (int i = 0; i < pgs; ++i) manifest.pgs.push_back(AnyMembership(static_cast<uint64_t>(i)));
