@@ -110,7 +110,7 @@ Injector::Undo Injector::BeginOnNode(const Fault& fault) {
 
 Injector::Undo Injector::BeginOnWriter(const Fault& fault) {
   SimCompute& compute = world_.compute(fault.target);
-  const bool down = compute.phase() == SimCompute::Phase::kDown;
+  const bool down = compute.down();
   if (fault.kind == FaultKind::kContender) {
     if (down) world_.StartCompute(fault.target, OpenMode::kOperator);
     // Sometimes both at one instant: neither has anything to go by that the other has not.
@@ -133,7 +133,7 @@ Injector::Undo Injector::BeginOnWriter(const Fault& fault) {
   compute.process().Pause();
   // Somebody notices that it stands still.
   const size_t other = (fault.target + 1) % World::kWriters;
-  if (fault.draw % 4 != 0 && world_.compute(other).phase() == SimCompute::Phase::kDown) {
+  if (fault.draw % 4 != 0 && world_.compute(other).down()) {
     world_.StartCompute(other, fault.draw % 2 == 0 ? OpenMode::kOperator : OpenMode::kAutomatic);
   }
   return [&compute, life = compute.process().life()] {

@@ -76,6 +76,14 @@ void DrawCompute(Draws& draws, SimOptions& options) {
   options.cache_pages = draws.Between(14, 40);
 }
 
+// From next to nothing, where every version goes as soon as it may, to all of the run.
+void DrawRetention(Draws& draws, SimOptions& options) {
+  const int64_t windows_ms[] = {0, 200, 2'000, 10'000, 60'000};
+  options.retention.window_ms = draws.Of(windows_ms);
+  if (draws.OneIn(3)) options.retention.log_bytes = draws.Between(2 << 10, 200 << 10);
+  options.mark_every = draws.Micros(20'000, 300'000);
+}
+
 void DrawFaultWeights(Draws& draws, SimOptions& options) {
   options.fault_weights.assign(kFaultKinds, 0);
   for (uint32_t& weight : options.fault_weights) {
@@ -97,6 +105,7 @@ SimOptions DrawOptions(uint64_t seed) {
   DrawCluster(draws, options);
   DrawCompute(draws, options);
   DrawFaultWeights(draws, options);
+  DrawRetention(draws, options);
   return options;
 }
 
@@ -113,7 +122,8 @@ std::string SimOptions::Describe() const {
                   " clients=", load.clients, " think=", load.think.millis(),
                   "ms pages=", load.pages, " largest_mtr=", load.largest_mtr,
                   " images=", load.images_per_mille, "/1000 truncates=", load.truncates_per_mille,
-                  "/1000 cache=", cache_pages, " pages\n");
+                  "/1000 cache=", cache_pages, " pages retention=", retention.window_ms, "ms/",
+                  retention.log_bytes, "\n");
   absl::StrAppend(&text, "faults every ", fault_every.millis(), " ms, fragile nodes: ", fragile,
                   ", of:");
   for (size_t kind = 0; kind < fault_weights.size(); ++kind) {

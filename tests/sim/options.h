@@ -32,6 +32,8 @@ struct SimOptions {
   quorum::WriterOptions writer;
   LoadOptions load;
   size_t cache_pages = 16;
+  quorum::Retention retention;
+  Duration mark_every = Duration::Millis(100);
 
   // Faults: how long between two of them on average, how often each kind (0: never in this run).
   Duration fault_every = Duration::Millis(700);

@@ -1,8 +1,6 @@
-// A compute process of the simulated world: the real Opening, VolumeWriter, commit queue, page
-// cache and redo generator, with clients that write and readers that read. It does what
-// compute/host's VolumeHost does, in the same phases:
-//
-//   [opening] -> [writing] -> [draining] -> [succeeding] -> [writing] ...     any -> [fenced]
+// A compute process of the simulated world: the real volume core (openings, writer, commit queue,
+// pins, retention), page cache and redo generator, with clients that write and readers that read.
+// It is the host of the core, as compute/host's VolumeHost is in a real process.
 //
 // A process opened as a snapshot only reads, and asks again how far the volume is.
 #pragma once
@@ -12,17 +10,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "backtrack/opening.h"
-#include "compute/core/commit_queue.h"
 #include "compute/core/page_cache.h"
-#include "compute/core/read_pins.h"
 #include "compute/core/redo_generator.h"
+#include "compute/core/volume_core.h"
 #include "quorum/base/prng.h"
 #include "quorum/segment_selector.h"
-#include "quorum/volume_writer.h"
 #include "tests/sim/fabric.h"
 
 namespace hexad::sim {
@@ -47,11 +43,12 @@ struct ComputeOptions {
   LoadOptions load;
   size_t cache_bytes = 16 * 4096;
   uint64_t lal = quorum::kMaxLal;
+  Duration mark_every = compute::RetentionMarks::kShortestStep;
 };
 
 class SimCompute : public StreamOwner {
  public:
-  enum class Phase { kDown, kOpening, kReadOnly, kWriting, kDraining, kSucceeding, kFenced };
+  using Phase = compute::VolumeCore::Phase;
 
   SimCompute(Fabric& fabric, Endpoint self, ComputeOptions options, Fabric::Tell tell,
              uint64_t seed);
@@ -65,64 +62,49 @@ class SimCompute : public StreamOwner {
   Process& process() { return process_; }
   Endpoint endpoint() const { return self_; }
   ProcessId id() const { return id_; }
-  Phase phase() const { return phase_; }
-  backtrack::OpenMode mode() const { return mode_; }
-  EpochId epoch() const { return epoch_; }
-  Lsn vdl() const { return vdl_; }
-  const quorum::VolumeWriter* writer() const { return writer_.get(); }
-  const quorum::Manifest& manifest() const { return manifest_; }
+  bool down() const { return core_ == nullptr; }
+  bool Is(Phase phase) const { return core_ != nullptr && core_->phase() == phase; }
+  // REQUIRES: not down.
+  const compute::VolumeCore& core() const { return *core_; }
   std::string Describe() const;
   // Clients start no more MTRs.
   void Quiesce() { quiet_ = true; }
   // Nothing issued is waiting.
-  bool idle() const { return commits_.size() == 0 && in_hand_ == 0; }
+  bool idle() const { return core_->commits_waiting() == 0 && in_hand_ == 0; }
 
   void OnUp(NodeIndex node, Incarnation incarnation) override;
   void OnDown(NodeIndex node) override;
   void OnAnswer(NodeIndex node, quorum::SegmentAnswer answer) override;
 
  private:
-  // --- the cores (sim_compute.cc)
-  void StartOpening();
-  void Feed(const quorum::WriterInput& input);
-  void Feed(const backtrack::OpeningInput& input);
+  // --- the core (sim_compute.cc)
+  void Step(const compute::VolumeInput& input);
+  void CarryOut(const compute::VolumeCore::Effects& effects);
   void TellOpening(const quorum::Send& send);
-  template <class Input>
-  void FeedEither(const Input& input);
   void On(const quorum::Send& send);
+  void On(const compute::OpeningSend& send);
   void On(const quorum::MtrIssued& issued);
   void On(const quorum::MtrBlocked& blocked) { refused_ = blocked; }
   void On(const quorum::VdlMoved& moved);
   void On(const quorum::Grown& grown);
-  void On(const quorum::Retained& retained) { manifest_ = retained.manifest; }
-  void On(const quorum::WriteQuorumChanged& changed);
-  void On(const quorum::Outbid& outbid);
-  void On(const quorum::Fenced& fenced);
   void On(const quorum::AckTimed&) {}
-  void On(const backtrack::Opened& opened);
-  void On(const backtrack::OpenedReadOnly& opened);
-  void On(const backtrack::OpeningFailed& failed);
+  void On(const compute::TenureBegan& began);
+  void On(const compute::ReadsRestart& restart);
+  void On(const compute::CommitsEnded& ended);
+  void On(const compute::OpenEnded& ended);
+  void On(const compute::OpeningGaveUp& gave_up);
+  void On(const compute::BacktrackEnded& ended);
+  void On(const compute::Changed&) { TryBlocked(); }
+  void On(const compute::BecameFenced& fenced);
   void ArmTick();
-  void OnTick();
   NodeIndex IndexOf(const NodeId& node) const;
-
-  // --- tenures (sim_tenures.cc)
-  void BecomeFenced();
-  void Succeed();
-  void EndTenure();
-  void GiveUpDraining();
-  bool CouldBeOurs(Lsn end) const { return end >= vdl_ && end <= issued_to_; }
-  bool WroteInBetween(const quorum::WriterStart& start) const;
-  void SettleCommits();
-  void SetReadBase(Lsn vdl);
-  void ForgetCache();
 
   // --- what its clients write (sim_load.cc)
   struct Client {
     std::vector<PageWrite> writes;  // the MTR in hand
     bool in_hand = false;
   };
-  void StartClients();
+  void StartClients(backtrack::OpenMode mode);
   void Think(size_t client);
   void Begin(size_t client);
   void Try(size_t client);
@@ -130,9 +112,7 @@ class SimCompute : public StreamOwner {
   bool MayCommit(const Client& client);
   bool Submit(size_t client);
   void Finished(size_t client, Lsn commit, bool durable);
-  void Finish(std::vector<compute::CommitQueue::Waiter> waiters, bool durable);
   std::vector<PageWrite> MakeMtr();
-  void Grow(size_t pgs);
 
   // --- reads (sim_reads.cc)
   struct Reading;
@@ -148,7 +128,6 @@ class SimCompute : public StreamOwner {
   void Ask(const std::shared_ptr<Reading>& reading);
   void Asked(const std::shared_ptr<Reading>& reading, int member,
              std::optional<PageOutcome> outcome);
-  Lsn CompleteTo(size_t pg_index, Lsn read_point) const;
   void LearnScl(const NodeId& node, const quorum::SegmentAnswer& answer);
   void SetSelectors(const std::vector<std::vector<std::optional<Lsn>>>& scls);
 
@@ -160,28 +139,12 @@ class SimCompute : public StreamOwner {
   Process process_;
   ProcessId id_ = 0;
 
-  Phase phase_ = Phase::kDown;
-  backtrack::OpenMode mode_ = backtrack::OpenMode::kOperator;
-  std::unique_ptr<backtrack::Opening> opening_;
-  std::unique_ptr<quorum::VolumeWriter> writer_;
-  // The last ones that ended: they may stand below us on the stack.
-  std::unique_ptr<quorum::VolumeWriter> retired_;
-  std::unique_ptr<backtrack::Opening> retired_opening_;
-  std::map<NodeIndex, Incarnation> connected_;
-  quorum::Manifest manifest_;
-  EpochId epoch_;        // that reads claim
-  bool sealed_ = false;  // and that has not begun
-  EpochId written_epoch_;
+  std::unique_ptr<compute::VolumeCore> core_;  // nullptr: the process is down
+  std::set<NodeIndex> connected_;
   EpochId begins_;  // the last epoch that an opening asked a segment to begin
-  Lsn issued_to_;
-  Lsn vdl_;
-  uint64_t tenure_ = 0;
-  uint64_t writer_steps_ = 0;
-  std::vector<Lsn> read_only_complete_to_;
-  std::optional<Instant> succeed_at_;
+  uint64_t steps_ = 0;
   Instant tick_at_ = Instant::Never();
 
-  compute::CommitQueue commits_;
   std::optional<quorum::MtrIssued> issued_;
   std::optional<quorum::MtrBlocked> refused_;
   std::vector<Client> clients_;
@@ -190,12 +153,10 @@ class SimCompute : public StreamOwner {
   bool trying_ = false;
   size_t in_hand_ = 0;
   uint64_t tag_ = 0;
-  bool growing_ = false;
   bool quiet_ = false;
 
   std::unique_ptr<compute::PageCache> cache_;
   std::unique_ptr<compute::RedoGenerator> redo_;
-  compute::ReadPins pins_;
   struct View {
     Lsn read_point;
     Instant until;

@@ -9,12 +9,10 @@
 
 namespace hexad::sim {
 
-using compute::CommitQueue;
-using quorum::MtrBlocked;
 using quorum::RecordKind;
 
-void SimCompute::StartClients() {
-  if (mode_ == backtrack::OpenMode::kSnapshot) return;
+void SimCompute::StartClients(backtrack::OpenMode mode) {
+  if (mode == backtrack::OpenMode::kSnapshot) return;
   clients_.resize(static_cast<size_t>(options_.load.clients));
   for (size_t client = 0; client < clients_.size(); ++client) Think(client);
 }
@@ -68,15 +66,16 @@ std::vector<PageWrite> SimCompute::MakeMtr() {
 // ---- commits ------------------------------------------------------------------------------------
 
 bool SimCompute::MayCommit(const Client& client) {
-  if (phase_ != Phase::kWriting || cache_->crowded()) return false;
+  if (!Is(Phase::kWriting) || cache_->crowded()) return false;
   uint64_t last = 0;
   for (const PageWrite& write : client.writes) {
     if (write.kind == RecordKind::kTruncate) continue;
     last = std::max<uint64_t>(last, write.page.value());
   }
-  const size_t pgs = manifest_.PgIndexOf(PageNo(static_cast<uint32_t>(last))) + 1;
-  if (pgs > manifest_.pgs.size()) {
-    Grow(pgs);
+  const quorum::Manifest& manifest = core_->manifest();
+  const size_t pgs = manifest.PgIndexOf(PageNo(static_cast<uint32_t>(last))) + 1;
+  if (pgs > manifest.pgs.size()) {
+    Step(compute::GrowTo{pgs});
     return false;
   }
   const auto cached = [&](const PageWrite& write) {
@@ -96,7 +95,7 @@ void SimCompute::Try(size_t client) {
 
 // Each of them once: what blocks again waits for the next change.
 void SimCompute::TryBlocked() {
-  if (trying_ || phase_ != Phase::kWriting) return;
+  if (trying_ || !Is(Phase::kWriting)) return;
   trying_ = true;
   for (size_t left = blocked_.size(); left > 0 && !blocked_.empty(); --left) {
     const size_t client = blocked_.front();
@@ -118,18 +117,15 @@ bool SimCompute::Submit(size_t client) {
       INVARIANT(mtr.Write(write.page, write.offset, write.bytes).ok());
     }
   }
-  const auto changes = redo_->Generate(mtr, *cache_, manifest_.pgs.size());
+  const auto changes = redo_->Generate(mtr, *cache_, core_->manifest().pgs.size());
   issued_.reset();
   refused_.reset();
   const CommitTime time(static_cast<int64_t>(process_.now().nanos() / 1000));
   const uint64_t tag = ++tag_;
   // The MTR is the world's from here on, before any segment can have heard of it.
   submitting_ = client;
-  Feed(quorum::WriterInput(quorum::SubmitMtr{tag, changes, time}));
-  if (refused_.has_value()) {
-    if (refused_->why == MtrBlocked::Why::kNeedsGrowth) Grow(refused_->pgs_needed);
-    return false;
-  }
+  Step(quorum::SubmitMtr{tag, changes, time});
+  if (refused_.has_value()) return false;
   INVARIANT(issued_.has_value());
   quorum::RecordView record;
   record.lsn = issued_->first_lsn;
@@ -141,47 +137,30 @@ bool SimCompute::Submit(size_t client) {
     record.lsn = record.lsn.Next();
   }
   const Lsn commit = issued_->commit_lsn;
-  const Instant now = process_.now();
-  commits_.Wait(commit, now, now + options_.load.commit_timeout,
-                [this, client, commit](const absl::Status& status) {
-                  Finished(client, commit, status.ok());
-                });
-  ArmTick();
+  compute::VolumeCore::Effects effects;
+  core_->WaitFor(
+      commit, process_.now(),
+      [this, client, commit](const absl::Status& status) { Finished(client, commit, status.ok()); },
+      effects);
+  CarryOut(effects);
   return true;
 }
 
 void SimCompute::On(const quorum::MtrIssued& issued) {
   issued_ = issued;
-  tell_(MtrIssued{id_, epoch_, issued.first_lsn, issued.commit_lsn, &clients_[submitting_].writes});
-}
-
-void SimCompute::Finish(std::vector<CommitQueue::Waiter> waiters, bool durable) {
-  const absl::Status status = durable ? absl::OkStatus() : absl::UnknownError("COMMIT_UNKNOWN");
-  for (const CommitQueue::Waiter& waiter : waiters) waiter.done(status);
+  tell_(MtrIssued{id_, core_->epoch(), issued.first_lsn, issued.commit_lsn,
+                  &clients_[submitting_].writes});
 }
 
 void SimCompute::Finished(size_t client, Lsn commit, bool durable) {
   if (durable) {
-    tell_(MtrAcked{id_, epoch_, commit});
+    tell_(MtrAcked{id_, core_->epoch(), commit});
   } else {
     tell_(MtrUnknown{id_, commit});
   }
   clients_[client].in_hand = false;
   --in_hand_;
   Think(client);
-}
-
-void SimCompute::Grow(size_t pgs) {
-  if (growing_ || manifest_.pgs.size() >= pgs || writer_ == nullptr) return;
-  quorum::Membership membership;
-  membership.pg =
-      quorum::MakePgId(options_.named.timeline, static_cast<uint32_t>(manifest_.pgs.size()));
-  membership.write = options_.named.pgs.front().write;
-  auto members = quorum::PlaceSegments(membership.pg.value(), options_.roster, 6);
-  INVARIANT(members.ok());
-  membership.members = *std::move(members);
-  growing_ = true;
-  Feed(quorum::WriterInput(quorum::Grow{std::move(membership)}));
 }
 
 }  // namespace hexad::sim

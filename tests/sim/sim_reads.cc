@@ -48,43 +48,44 @@ void SimCompute::StartReaders() {
 }
 
 void SimCompute::ReadSomething() {
-  const bool writes = phase_ == Phase::kWriting;
-  const bool reads_only = phase_ == Phase::kReadOnly && !read_only_complete_to_.empty();
-  if ((!writes && !reads_only) || manifest_.pgs.empty()) return;
-  const uint64_t pages = manifest_.pgs.size() * uint64_t{manifest_.pages_per_pg};
+  const bool writes = Is(Phase::kWriting);
+  if (!writes && !(Is(Phase::kReadOnly) && !core_->between_epochs())) return;
+  const quorum::Manifest& manifest = core_->manifest();
+  const uint64_t pages = manifest.pgs.size() * uint64_t{manifest.pages_per_pg};
   const PageNo page(static_cast<uint32_t>(prng_.Below(pages)));
   const Instant now = process_.now();
   while (!views_.empty() && views_.front().until <= now) {
     Unpin(views_.front().read_point);
     views_.pop_front();
   }
-  Lsn read_point = vdl_;
+  Lsn read_point = core_->vdl();
   if (writes && (views_.empty() || prng_.OneIn(8))) {
     const auto age = static_cast<uint64_t>(options_.load.read_point_age.nanos());
     const Instant until = now + Duration::Nanos(static_cast<int64_t>(prng_.Below(age + 1)));
-    views_.push_back({vdl_, views_.empty() ? until : std::max(until, views_.back().until)});
-    Pin(vdl_);
+    views_.push_back({core_->vdl(), views_.empty() ? until : std::max(until, views_.back().until)});
+    Pin(core_->vdl());
   } else if (writes) {
     read_point = views_[prng_.Below(views_.size())].read_point;
   }
-  if (read_point.IsNone() || read_point > vdl_) return;
+  if (read_point.IsNone() || read_point > core_->vdl()) return;
+  if (!core_->IsOnHistory(read_point)) return;  // the volume went back below it
   ReadPage(page, read_point, [](const quorum::PageRead&) {});
 }
 
 void SimCompute::Pin(Lsn read_point) {
-  if (!pins_.Add(read_point)) return;
-  tell_(ReadPointsHeld{id_, pins_.lowest()});
-  if (writer_ != nullptr) {
-    Feed(quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
-  }
+  const Lsn before = core_->pins().lowest();
+  compute::VolumeCore::Effects effects;
+  core_->Pin(read_point, process_.now(), effects);
+  if (core_->pins().lowest() != before) tell_(ReadPointsHeld{id_, core_->pins().lowest()});
+  CarryOut(effects);
 }
 
 void SimCompute::Unpin(Lsn read_point) {
-  if (!pins_.Remove(read_point)) return;
-  tell_(ReadPointsHeld{id_, pins_.lowest()});
-  if (writer_ != nullptr && phase_ != Phase::kFenced) {
-    Feed(quorum::WriterInput(quorum::ReadPointsMoved{pins_.lowest()}));
-  }
+  const Lsn before = core_->pins().lowest();
+  compute::VolumeCore::Effects effects;
+  core_->Unpin(read_point, process_.now(), effects);
+  if (core_->pins().lowest() != before) tell_(ReadPointsHeld{id_, core_->pins().lowest()});
+  CarryOut(effects);
 }
 
 // ---- the cache ----------------------------------------------------------------------------------
@@ -92,8 +93,8 @@ void SimCompute::Unpin(Lsn read_point) {
 // REQUIRES: not cached; the page's PG exists.
 void SimCompute::Fetch(PageNo page) {
   if (fetches_.contains(page)) return;
-  const Lsn read_at = vdl_;
-  const Lsn complete_to = CompleteTo(manifest_.PgIndexOf(page), read_at);
+  const Lsn read_at = core_->vdl();
+  const Lsn complete_to = core_->CompleteTo(core_->manifest().PgIndexOf(page), read_at);
   if (complete_to.IsNone()) {  // the PG has no records: nobody needs to be asked
     cache_->Insert(page, {Lsn::None(), std::string(options_.named.page_size, '\0')}, read_at);
     return;
@@ -113,21 +114,16 @@ void SimCompute::Fetched(PageNo page, Lsn read_at, const quorum::PageRead& read)
 }
 
 void SimCompute::DropFetches() {
-  for (const auto& [page, read_at] : fetches_) pins_.Remove(read_at);
-  fetches_.clear();
+  const std::map<PageNo, Lsn> dropped = std::exchange(fetches_, {});
+  for (const auto& [page, read_at] : dropped) Unpin(read_at);
 }
 
 // ---- asking segments ----------------------------------------------------------------------------
 
-Lsn SimCompute::CompleteTo(size_t pg_index, Lsn read_point) const {
-  if (writer_ != nullptr) return writer_->CompleteTo(pg_index, read_point);
-  return pg_index < read_only_complete_to_.size() ? read_only_complete_to_[pg_index] : read_point;
-}
-
 void SimCompute::SetSelectors(const std::vector<std::vector<std::optional<Lsn>>>& scls) {
   selectors_.clear();
-  for (size_t pg = 0; pg < manifest_.pgs.size(); ++pg) {
-    const auto& members = manifest_.pgs[pg].members;
+  for (size_t pg = 0; pg < core_->manifest().pgs.size(); ++pg) {
+    const auto& members = core_->manifest().pgs[pg].members;
     selectors_.emplace_back(static_cast<int>(members.size()), prng_.Next());
     for (size_t i = 0; i < members.size(); ++i) {
       const int member = static_cast<int>(i);
@@ -141,10 +137,10 @@ void SimCompute::SetSelectors(const std::vector<std::vector<std::optional<Lsn>>>
 
 void SimCompute::LearnScl(const NodeId& node, const quorum::SegmentAnswer& answer) {
   const auto learn = [&](const quorum::Envelope& from, Lsn scl) {
-    if (from.epoch != epoch_) return;
+    if (from.epoch != core_->epoch()) return;
     for (size_t pg = 0; pg < selectors_.size(); ++pg) {
-      if (manifest_.pgs[pg].pg != from.pg) continue;
-      const auto member = manifest_.pgs[pg].IndexOf(node);
+      if (core_->manifest().pgs[pg].pg != from.pg) continue;
+      const auto member = core_->manifest().pgs[pg].IndexOf(node);
       if (member.has_value()) selectors_[pg].SetScl(*member, scl);
     }
   };
@@ -154,14 +150,14 @@ void SimCompute::LearnScl(const NodeId& node, const quorum::SegmentAnswer& answe
 
 void SimCompute::ReadPage(PageNo page, Lsn read_point, PageCallback done) {
   auto reading = std::make_shared<Reading>();
-  reading->pg_index = manifest_.PgIndexOf(page);
-  const quorum::Membership& membership = manifest_.pgs[reading->pg_index];
-  reading->read.to = {manifest_.timeline, membership.pg, epoch_, membership.epoch};
+  reading->pg_index = core_->manifest().PgIndexOf(page);
+  const quorum::Membership& membership = core_->manifest().pgs[reading->pg_index];
+  reading->read.to = {core_->manifest().timeline, membership.pg, core_->epoch(), membership.epoch};
   reading->read.page = page;
   reading->read.read_point = read_point;
-  reading->read.complete_to = CompleteTo(reading->pg_index, read_point);
-  reading->read.sealed = sealed_;
-  reading->tenure = tenure_;
+  reading->read.complete_to = core_->CompleteTo(reading->pg_index, read_point);
+  reading->read.sealed = core_->sealed();
+  reading->tenure = core_->tenure();
   reading->deadline = process_.now() + kReadDeadline;
   reading->done = std::move(done);
   if (reading->read.complete_to.IsNone()) return;
@@ -169,8 +165,8 @@ void SimCompute::ReadPage(PageNo page, Lsn read_point, PageCallback done) {
 }
 
 void SimCompute::Ask(const std::shared_ptr<Reading>& reading) {
-  if (reading->ended || reading->tenure != tenure_) return;
-  const auto& members = manifest_.pgs[reading->pg_index].members;
+  if (reading->ended || reading->tenure != core_->tenure()) return;
+  const auto& members = core_->manifest().pgs[reading->pg_index].members;
   const int count = static_cast<int>(members.size());
   auto& selector = selectors_[reading->pg_index];
   for (;;) {
@@ -208,8 +204,8 @@ void SimCompute::Ask(const std::shared_ptr<Reading>& reading) {
 void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
                        std::optional<PageOutcome> outcome) {
   --reading->outstanding;
-  if (reading->ended || reading->tenure != tenure_) return;
-  const quorum::Membership& membership = manifest_.pgs[reading->pg_index];
+  if (reading->ended || reading->tenure != core_->tenure()) return;
+  const quorum::Membership& membership = core_->manifest().pgs[reading->pg_index];
   const NodeId& node = membership.members[static_cast<size_t>(member)].node;
   auto& selector = selectors_[reading->pg_index];
   if (outcome.has_value() && std::holds_alternative<quorum::PageRead>(*outcome)) {
@@ -226,10 +222,8 @@ void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
       reading->stale.Add(member);
       quorum::Refused stale = *refused;
       stale.from = reading->read.to;
-      if (writer_ != nullptr && phase_ != Phase::kFenced) {
-        Feed(quorum::WriterInput(quorum::NodeAnswered{node, stale}));
-      }
-      if (reading->tenure != tenure_ || phase_ == Phase::kFenced) return;
+      Step(compute::ReadRefused{node, stale});
+      if (reading->tenure != core_->tenure() || Is(Phase::kFenced)) return;
     }
   }
   if (reading->page.has_value() &&

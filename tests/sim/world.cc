@@ -78,6 +78,7 @@ void World::MakeCluster() {
   named_.name = "main";
   named_.page_size = 4096;
   named_.pages_per_pg = options_.pages_per_pg;
+  named_.retention = options_.retention;
   quorum::Membership first;
   first.pg = quorum::MakePgId(named_.timeline, 0);
   auto members = quorum::PlaceSegments(first.pg.value(), roster_, 6);
@@ -92,6 +93,7 @@ void World::MakeCluster() {
     compute.load = options_.load;
     compute.cache_bytes = options_.cache_pages * named_.page_size;
     compute.lal = options_.lal;
+    compute.mark_every = options_.mark_every;
     computes_.push_back(std::make_unique<SimCompute>(*fabric_, fabric_->EndpointOf(slot), compute,
                                                      tell, prng_.Next()));
   }
@@ -144,10 +146,10 @@ void World::Supervise() {
   size_t tries = 0;
   for (size_t slot = 0; slot < kComputes; ++slot) {
     SimCompute& compute = *computes_[slot];
-    if (compute.phase() == SimCompute::Phase::kFenced && !compute.process().paused()) {
+    if (compute.Is(SimCompute::Phase::kFenced) && !compute.process().paused()) {
       compute.Stop();
     }
-    const bool down = compute.phase() == SimCompute::Phase::kDown;
+    const bool down = compute.down();
     if (slot == kWriters) {
       if (down) StartCompute(slot, OpenMode::kSnapshot);
     } else if (!down) {
@@ -278,7 +280,7 @@ void World::CheckLiveness() {
   StartCompute(slot, OpenMode::kOperator);
   const uint64_t before = verdict_.mtrs_acked;
   const bool works = RunUntilDone(kLivenessBound, [&] {
-    if (computes_[slot]->phase() == SimCompute::Phase::kFenced) {
+    if (computes_[slot]->Is(SimCompute::Phase::kFenced)) {
       computes_[slot]->Stop();  // by a zombie's last message: its operator starts it again
       StartCompute(slot, OpenMode::kOperator);
     }
@@ -297,14 +299,13 @@ void World::CheckConvergence() {
     size_t writing = kWriters;
     for (size_t slot = 0; slot < kWriters; ++slot) {
       SimCompute& compute = *computes_[slot];
-      if (compute.phase() == SimCompute::Phase::kFenced) compute.Stop();
-      if (compute.phase() == SimCompute::Phase::kWriting) writing = slot;
+      if (compute.Is(SimCompute::Phase::kFenced)) compute.Stop();
+      if (compute.Is(SimCompute::Phase::kWriting)) writing = slot;
       compute.Quiesce();
     }
     if (writing == kWriters) {
-      const bool tries = std::any_of(
-          computes_.begin(), computes_.begin() + kWriters,
-          [](const auto& compute) { return compute->phase() != SimCompute::Phase::kDown; });
+      const bool tries = std::any_of(computes_.begin(), computes_.begin() + kWriters,
+                                     [](const auto& compute) { return !compute->down(); });
       if (!tries) StartCompute(0, OpenMode::kOperator);
     }
     differs = WhatDiffers();
@@ -333,13 +334,14 @@ std::string World::Hoard(NodeIndex node) const {
 std::string World::WhatDiffers() const {
   const SimCompute* leader = nullptr;
   for (size_t slot = 0; slot < kWriters; ++slot) {
-    if (computes_[slot]->phase() != SimCompute::Phase::kWriting) continue;
+    if (!computes_[slot]->Is(SimCompute::Phase::kWriting)) continue;
     if (leader != nullptr) return "two processes write";
     leader = computes_[slot].get();
   }
   if (leader == nullptr) return "nobody writes";
-  if (!leader->idle() || leader->vdl() != leader->writer()->last_issued()) return "MTRs wait";
-  for (const quorum::PgDescription& pg : leader->writer()->Describe()) {
+  if (!leader->idle() || leader->core().vdl() != leader->core().writer()->last_issued())
+    return "MTRs wait";
+  for (const quorum::PgDescription& pg : leader->core().Describe()) {
     for (const auto& member : pg.members) {
       const NodeIndex node = [&] {
         for (NodeIndex i = 0; i < options_.nodes; ++i) {
@@ -379,7 +381,7 @@ std::string World::Picture() const {
     }
   }
   for (size_t slot = 0; slot < kWriters; ++slot) {
-    if (computes_[slot]->phase() == SimCompute::Phase::kDown) continue;
+    if (computes_[slot]->down()) continue;
     absl::StrAppend(&text, " | ", computes_[slot]->Describe());
   }
   return text;
