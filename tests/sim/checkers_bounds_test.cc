@@ -51,10 +51,35 @@ std::unique_ptr<NodeCore> CoreWithFloor(uint64_t floor) {
   return core;
 }
 
+// A manifest that retains from `lsn` on, at these nodes.
+void Retain(History& h, const std::vector<NodeIndex>& nodes, uint64_t lsn) {
+  quorum::Manifest manifest = OnePg();
+  manifest.written_in = Epoch(1);
+  manifest.retained_from = Lsn(lsn);
+  for (const NodeIndex node : nodes) {
+    h.Persist(node, {storage_node::PutMeta{storage_node::ManifestKey(kPg, kTimeline),
+                                           storage_node::Encode(manifest)}});
+  }
+}
+
+TEST(GcFloor, LiesAboveNoRetentionFloorOfAWriteQuorum) {
+  for (const bool four : {true, false}) {
+    History h([](auto) { return std::make_unique<GcFloorChecker>(); });
+    h.StartFirstEpoch();
+    Retain(h, {0, 2, 4}, 104);
+    Retain(h, {5}, four ? 104 : 103);
+    const auto core = CoreWithFloor(104);
+    h.Run(0, core.get());
+    h.Look();
+    EXPECT_EQ(h.refused(), !four) << h.failure();
+  }
+}
+
 TEST(GcFloor, AcceptsTheLowestReadPointAndRefusesOneAbove) {
   for (const uint64_t floor : {103, 104}) {
     History h([](auto) { return std::make_unique<GcFloorChecker>(); });
     h.StartFirstEpoch();
+    Retain(h, History::kAll, 104);
     h.Tell(ReadPointsHeld{1, Lsn(103)});
     const auto core = CoreWithFloor(floor);
     h.Run(0, core.get());
@@ -66,6 +91,7 @@ TEST(GcFloor, AcceptsTheLowestReadPointAndRefusesOneAbove) {
 TEST(GcFloor, AReplacedWritersReadPointsDoNotCount) {
   History h([](auto) { return std::make_unique<GcFloorChecker>(); });
   h.StartFirstEpoch();
+  Retain(h, History::kAll, 104);
   h.Tell(ReadPointsHeld{1, Lsn(103)});
   h.Begin(History::kAll, 2, 103, 1001);
   h.Open(2);

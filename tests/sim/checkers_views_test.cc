@@ -119,7 +119,8 @@ TEST(Trackers, DoNotCountAcksOfAnotherEpoch) {
 // ---- I5 -----------------------------------------------------------------------------------------
 
 void Offer(History& h, ProcessId reader, uint64_t read_point, bool snapshot = true) {
-  h.Tell(ReadPointOffered{reader, Epoch(1), Lsn(read_point), snapshot});
+  const quorum::Path& history = h.path().path;
+  h.Tell(ReadPointOffered{reader, history.epoch(), Lsn(read_point), snapshot, &history});
 }
 
 TEST(Freshness, AcceptsASnapshotThatIsOlderThanTheVdl) {
@@ -199,7 +200,7 @@ TEST(Pages, AcceptTheReferencesPageAndRefuseAnyOther) {
     WriteFirst(h, History::kAll);
     std::string page(4096, '\0');
     page.replace(0, 4, same ? "xxxx" : "xxxy");
-    h.Tell(PageAnswered{1, 0, PageNo(0), Lsn(103), Lsn(103), page});
+    h.Tell(PageAnswered{1, 0, PageNo(0), Lsn(103), Lsn(103), page, &h.path().path});
     EXPECT_EQ(h.refused(), !same) << h.failure();
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -39,6 +40,7 @@ struct MtrIssued {
   Lsn first;
   Lsn commit;
   const std::vector<PageWrite>* writes = nullptr;
+  CommitTime time;
 };
 
 // Its writer told a client that it is durable.
@@ -72,6 +74,7 @@ struct ReadPointOffered {
   EpochId epoch;
   Lsn read_point;
   bool snapshot = false;
+  const quorum::Path* history = nullptr;  // that the read point lies on
 };
 
 // The lowest read point that a process holds open, as it tells its writer; None(): it holds none.
@@ -84,6 +87,22 @@ struct ReadPointsHeld {
 struct OpeningGivenUp {
   ProcessId writer = 0;
   absl::Status why;
+};
+
+// A process goes back: from now on every epoch that it begins forks there, until BacktrackEnded or
+// its end.
+struct BacktrackAsked {
+  ProcessId process = 0;
+  backtrack::BacktrackTarget target;
+};
+
+// OK: under `epoch`, which EpochOpened has told of, the volume ends at `forked_at`.
+struct BacktrackEnded {
+  ProcessId process = 0;
+  EpochId epoch;
+  absl::Status status;
+  Lsn forked_at;
+  std::optional<Lsn> first_left;
 };
 
 struct WriterFenced {
@@ -99,6 +118,7 @@ struct PageAnswered {
   Lsn read_point;
   Lsn page_lsn;
   std::string_view bytes;
+  const quorum::Path* history = nullptr;  // that its reader reads
 };
 
 // A segment refused to give a page.
@@ -159,9 +179,10 @@ struct Healed {
   bool everywhere = false;
 };
 
-using Event = std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
-                           OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied,
-                           BatchPersisted, NodeStarted, NodeStopped, DiskHarmed, Healed,
-                           ReadPointsHeld, PageRefused, OpeningAsked, OpeningHeard, OpeningBegins>;
+using Event =
+    std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
+                 OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted,
+                 NodeStarted, NodeStopped, DiskHarmed, Healed, ReadPointsHeld, PageRefused,
+                 OpeningAsked, OpeningHeard, OpeningBegins, BacktrackAsked, BacktrackEnded>;
 
 }  // namespace hexad::sim

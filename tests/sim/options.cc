@@ -84,6 +84,12 @@ void DrawRetention(Draws& draws, SimOptions& options) {
   options.mark_every = draws.Micros(20'000, 300'000);
 }
 
+// After everything else: seeds that go back nowhere draw the same as before.
+void DrawBacktracks(Draws& draws, SimOptions& options) {
+  if (draws.OneIn(3)) return;
+  options.load.backtrack_every = draws.Micros(400'000, 8'000'000);
+}
+
 void DrawFaultWeights(Draws& draws, SimOptions& options) {
   options.fault_weights.assign(kFaultKinds, 0);
   for (uint32_t& weight : options.fault_weights) {
@@ -106,6 +112,7 @@ SimOptions DrawOptions(uint64_t seed) {
   DrawCompute(draws, options);
   DrawFaultWeights(draws, options);
   DrawRetention(draws, options);
+  DrawBacktracks(draws, options);
   return options;
 }
 
@@ -123,7 +130,7 @@ std::string SimOptions::Describe() const {
                   "ms pages=", load.pages, " largest_mtr=", load.largest_mtr,
                   " images=", load.images_per_mille, "/1000 truncates=", load.truncates_per_mille,
                   "/1000 cache=", cache_pages, " pages retention=", retention.window_ms, "ms/",
-                  retention.log_bytes, "\n");
+                  retention.log_bytes, " backtrack=", load.backtrack_every.millis(), "ms\n");
   absl::StrAppend(&text, "faults every ", fault_every.millis(), " ms, fragile nodes: ", fragile,
                   ", of:");
   for (size_t kind = 0; kind < fault_weights.size(); ++kind) {

@@ -17,6 +17,14 @@ auto Above(const std::vector<Item>& items, Lsn commit) {
 
 }  // namespace
 
+bool Keeps(const quorum::PgPath& start, Lsn lsn) {
+  const TimelineId timeline = start.path.timeline();
+  if (start.path.Visible(timeline, lsn)) return true;
+  return std::any_of(start.branches.begin(), start.branches.end(), [&](const auto& branch) {
+    return lsn <= branch.end.at && branch.path.Visible(timeline, lsn);
+  });
+}
+
 // ---- MTRs ---------------------------------------------------------------------------------------
 
 void MtrHistory::See(const Event& event) {
@@ -38,10 +46,9 @@ void MtrHistory::See(const Event& event) {
 // What the new history holds is durable from now on: its writer may show it to anybody. What it
 // does not hold, and was not durable before, never happened.
 void MtrHistory::Fork(const quorum::WriterStart& start) {
-  const quorum::Path& path = start.pg_paths.front().path;
   for (auto& [commit, mtr] : mtrs_) {
     if (mtr.fate != Fate::kIssued || mtr.epoch >= start.epoch) continue;
-    mtr.fate = path.Visible(path.timeline(), commit) ? Fate::kDurable : Fate::kAnnulled;
+    mtr.fate = Keeps(start.pg_paths.front(), commit) ? Fate::kDurable : Fate::kAnnulled;
   }
   newest_ = std::max(newest_, start.epoch);
 }
@@ -74,14 +81,18 @@ void ReferenceVolume::Add(const MtrIssued& issued) {
   }
 }
 
-const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point) const {
+const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point,
+                                           const quorum::Path& history) const {
   auto& images = images_[page];
-  const auto above = images.upper_bound(read_point);
+  auto above = images.upper_bound(read_point);
+  while (above != images.begin() && !history.Visible(history.timeline(), std::prev(above)->first)) {
+    --above;
+  }
   const bool first = above == images.begin();
   const Lsn from = first ? Lsn::None() : std::prev(above)->first;
   if (!first && from == read_point) return std::prev(above)->second;
   std::string image = first ? std::string(page_size_, '\0') : std::prev(above)->second;
-  Advance(page, from, read_point, image);
+  Advance(page, {from, read_point, history}, image);
   const std::string& made = images.emplace(read_point, std::move(image)).first->second;
   if (images.size() > kKeptImages) {
     const auto lowest = images.begin();
@@ -90,9 +101,10 @@ const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point) const {
   return made;
 }
 
-void ReferenceVolume::Advance(PageNo page, Lsn from, Lsn to, std::string& image) const {
+void ReferenceVolume::Advance(PageNo page, const Span& span, std::string& image) const {
+  const auto& [from, to, history] = span;
   const auto happened = [&](const MtrHistory::Mtr& mtr) {
-    return mtr.commit <= to && mtr.fate != Fate::kAnnulled;
+    return mtr.commit <= span.to && span.history.Visible(span.history.timeline(), mtr.commit);
   };
   auto cut = Above(truncates_, from);
   const auto truncate_before = [&](Lsn commit) {

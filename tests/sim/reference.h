@@ -6,6 +6,8 @@
 //   issued --acked, or found by an opening--> durable     (for ever)
 //     |
 //     +------ an opening forks below it ------> annulled  (for ever)
+//
+// Found is also what an opening leaves behind on a branch: durable, and visible or not by turns.
 #pragma once
 
 #include <map>
@@ -13,10 +15,13 @@
 #include <string>
 #include <vector>
 
-#include "quorum/path.h"
+#include "quorum/pg_path.h"
 #include "tests/sim/event.h"
 
 namespace hexad::sim {
+
+// Does an opening that starts like this keep `lsn`, in its history or on a branch?
+bool Keeps(const quorum::PgPath& start, Lsn lsn);
 
 // Which MTRs exist, and what became of each.
 class MtrHistory {
@@ -54,9 +59,8 @@ class ReferenceVolume {
   void See(const Event& event);
 
   const MtrHistory& history() const { return history_; }
-  // The page after every MTR at or below `read_point` that is not annulled.
-  // REQUIRES: nothing at or below `read_point` is annulled later (it was a VDL).
-  const std::string& PageAt(PageNo page, Lsn read_point) const;
+  // The page after every MTR of that history at or below `read_point`, which lies on it.
+  const std::string& PageAt(PageNo page, Lsn read_point, const quorum::Path& history) const;
   // One more than the highest page that was ever written; 0: none was.
   uint64_t pages() const { return pages_; }
 
@@ -80,13 +84,19 @@ class ReferenceVolume {
   };
   void Add(const MtrIssued& issued);
   // Brings the image of `page` from one read point to a higher one.
-  void Advance(PageNo page, Lsn from, Lsn to, std::string& image) const;
+  struct Span {
+    Lsn from;
+    Lsn to;
+    const quorum::Path& history;
+  };
+  void Advance(PageNo page, const Span& span, std::string& image) const;
 
   const uint32_t page_size_;
   MtrHistory history_;
   std::map<PageNo, std::vector<Change>> changes_;  // by commit LSN
   std::vector<Cut> truncates_;                     // by commit LSN
   uint64_t pages_ = 0;
+  // What lies below an LSN is the same on every history that holds it.
   mutable std::map<PageNo, std::map<Lsn, std::string>> images_;
 };
 

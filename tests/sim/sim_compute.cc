@@ -49,7 +49,7 @@ SimCompute::~SimCompute() = default;
 
 // ---- life ---------------------------------------------------------------------------------------
 
-void SimCompute::Start(ProcessId id, OpenMode mode) {
+void SimCompute::Start(ProcessId id, compute::OpenVolume open) {
   INVARIANT(down());
   process_.Start();
   id_ = id;
@@ -64,9 +64,11 @@ void SimCompute::Start(ProcessId id, OpenMode mode) {
   core.mark_every = options_.mark_every;
   core.seed = prng_.Next();
   core_ = std::make_unique<compute::VolumeCore>(std::move(core));
-  Step(compute::OpenVolume{mode});
+  if (open.backtrack.has_value()) tell_(BacktrackAsked{id_, *open.backtrack});
+  Step(open);
   fabric_.Dial(self_, process_, *this);
-  StartClients(mode);
+  StartClients(open.mode);
+  if (open.mode != OpenMode::kSnapshot) StartGoingBack();
   StartReaders();
 }
 
@@ -220,7 +222,7 @@ void SimCompute::On(const compute::ReadsRestart& restart) {
   }
   if (restart.scls.empty()) return;
   const bool snapshot = core_->mode() == OpenMode::kSnapshot;
-  tell_(ReadPointOffered{id_, restart.epoch, restart.vdl, snapshot});
+  tell_(ReadPointOffered{id_, restart.epoch, restart.vdl, snapshot, &*core_->history()});
   SetSelectors(restart.scls);
   if (!snapshot) return;
   process_.After(kSnapshotPause, [this] { Step(compute::AskAgain{}); });
@@ -240,7 +242,11 @@ void SimCompute::On(const compute::OpeningGaveUp& gave_up) {
   tell_(OpeningGivenUp{id_, gave_up.status});
 }
 
-void SimCompute::On(const compute::BacktrackEnded&) {}
+void SimCompute::On(const compute::BacktrackEnded& ended) {
+  std::optional<Lsn> first_left;
+  if (ended.first_left.has_value()) first_left = ended.first_left->lsn;
+  tell_(BacktrackEnded{id_, core_->epoch(), ended.status, ended.forked_at.lsn, first_left});
+}
 
 void SimCompute::On(const compute::BecameFenced&) {
   DropFetches();

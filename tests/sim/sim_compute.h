@@ -34,6 +34,7 @@ struct LoadOptions {
   Duration read_every = Duration::Millis(40);  // a page at some read point
   Duration read_point_age = Duration::Millis(800);  // how long a read point is kept, at most
   Duration commit_timeout = Duration::Seconds(5);
+  Duration backtrack_every;  // on average; none: never
 };
 
 struct ComputeOptions {
@@ -55,7 +56,9 @@ class SimCompute : public StreamOwner {
   ~SimCompute() override;
 
   // REQUIRES: down. `id` is never reused.
-  void Start(ProcessId id, backtrack::OpenMode mode);
+  void Start(ProcessId id, compute::OpenVolume open);
+  // Where its user might want to go back to; nothing if nothing was written from here yet.
+  std::optional<backtrack::BacktrackTarget> DrawTarget();
   void Stop();
   void JumpAhead(Duration by);
 
@@ -105,6 +108,7 @@ class SimCompute : public StreamOwner {
     bool in_hand = false;
   };
   void StartClients(backtrack::OpenMode mode);
+  void StartGoingBack();
   void Think(size_t client);
   void Begin(size_t client);
   void Try(size_t client);
@@ -150,8 +154,12 @@ class SimCompute : public StreamOwner {
   std::vector<Client> clients_;
   std::deque<size_t> blocked_;
   size_t submitting_ = 0;  // the client whose MTR the writer is given
+  CommitTime submitting_at_;
   bool trying_ = false;
   size_t in_hand_ = 0;
+  // What its user remembers of its commits, also of those of earlier processes.
+  static constexpr size_t kCommitsSeen = 200;
+  std::deque<quorum::CommitPoint> commits_seen_;
   uint64_t tag_ = 0;
   bool quiet_ = false;
 

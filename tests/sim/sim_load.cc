@@ -63,6 +63,45 @@ std::vector<PageWrite> SimCompute::MakeMtr() {
   return writes;
 }
 
+// ---- going back ---------------------------------------------------------------------------------
+
+// Mostly a commit of late, on the head or on a branch that an earlier backtrack left; sometimes its
+// time, sometimes inside an MTR or a gap, above everything, or far back.
+std::optional<backtrack::BacktrackTarget> SimCompute::DrawTarget() {
+  if (commits_seen_.empty()) return std::nullopt;
+  const bool lately = prng_.OneIn(2);
+  const size_t among = lately ? std::min<size_t>(commits_seen_.size(), 12) : commits_seen_.size();
+  const quorum::CommitPoint& commit = commits_seen_[commits_seen_.size() - 1 - prng_.Below(among)];
+  switch (prng_.Below(10)) {
+    case 0:
+    case 1:
+    case 2:
+      return CommitTime(commit.time.value() + static_cast<int64_t>(prng_.Below(3)) - 1);
+    case 3:
+      return commit.lsn.Next();
+    case 4:
+      return commit.lsn.Prev();
+    case 5:
+      return prng_.OneIn(2) ? commits_seen_.back().lsn.Plus(prng_.Below(3 * options_.lal))
+                            : Lsn(1 + prng_.Below(commit.lsn.value()));
+    default:
+      return commit.lsn;
+  }
+}
+
+void SimCompute::StartGoingBack() {
+  const auto mean = static_cast<uint64_t>(options_.load.backtrack_every.nanos());
+  if (mean == 0) return;
+  process_.After(Duration::Nanos(static_cast<int64_t>(prng_.Below(2 * mean))), [this] {
+    StartGoingBack();
+    if (quiet_ || !Is(Phase::kWriting)) return;
+    const auto target = DrawTarget();
+    if (!target.has_value()) return;
+    tell_(BacktrackAsked{id_, *target});
+    Step(compute::Backtrack{*target});
+  });
+}
+
 // ---- commits ------------------------------------------------------------------------------------
 
 bool SimCompute::MayCommit(const Client& client) {
@@ -124,6 +163,7 @@ bool SimCompute::Submit(size_t client) {
   const uint64_t tag = ++tag_;
   // The MTR is the world's from here on, before any segment can have heard of it.
   submitting_ = client;
+  submitting_at_ = time;
   Step(quorum::SubmitMtr{tag, changes, time});
   if (refused_.has_value()) return false;
   INVARIANT(issued_.has_value());
@@ -149,7 +189,9 @@ bool SimCompute::Submit(size_t client) {
 void SimCompute::On(const quorum::MtrIssued& issued) {
   issued_ = issued;
   tell_(MtrIssued{id_, core_->epoch(), issued.first_lsn, issued.commit_lsn,
-                  &clients_[submitting_].writes});
+                  &clients_[submitting_].writes, submitting_at_});
+  commits_seen_.push_back({issued.commit_lsn, submitting_at_});
+  if (commits_seen_.size() > kCommitsSeen) commits_seen_.pop_front();
 }
 
 void SimCompute::Finished(size_t client, Lsn commit, bool durable) {

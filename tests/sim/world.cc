@@ -134,9 +134,12 @@ void World::Harm(NodeIndex node) { Tell(DiskHarmed{node}); }
 
 void World::WipeNode(NodeIndex node) { fabric_->node(node).Wipe(Incarnation(next_incarnation_++)); }
 
-void World::StartCompute(size_t slot, OpenMode mode) {
-  Say(absl::StrCat("compute", slot + 1, " starts, process ", next_process_));
-  computes_[slot]->Start(next_process_++, mode);
+void World::StartCompute(size_t slot, OpenMode mode) { Launch(slot, {mode}); }
+
+void World::Launch(size_t slot, compute::OpenVolume open) {
+  Say(absl::StrCat("compute", slot + 1, " starts, process ", next_process_,
+                   open.backtrack.has_value() ? ", going back" : ""));
+  computes_[slot]->Start(next_process_++, std::move(open));
 }
 
 // Somebody always tries to have a writer: who was fenced or died is followed by another process.
@@ -158,8 +161,12 @@ void World::Supervise() {
   }
   if (tries > 0 || prng_.OneIn(3)) return;
   // One draw a statement, here and everywhere: compilers differ in which argument they take first.
-  const OpenMode mode = prng_.OneIn(2) ? OpenMode::kOperator : OpenMode::kAutomatic;
-  StartCompute(prng_.Below(kWriters), mode);
+  const size_t slot = prng_.Below(kWriters);
+  compute::OpenVolume open{prng_.OneIn(2) ? OpenMode::kOperator : OpenMode::kAutomatic};
+  const bool goes_back = options_.load.backtrack_every > Duration() &&
+                         open.mode == OpenMode::kOperator && prng_.OneIn(4);
+  if (goes_back) open.backtrack = computes_[slot]->DrawTarget();
+  Launch(slot, std::move(open));
 }
 
 // ---- events -------------------------------------------------------------------------------------
@@ -188,6 +195,16 @@ void World::Tell(const Event& event) {
     ++verdict_.openings;
     Say(absl::StrCat("process ", opened->writer, " has epoch ", opened->start->epoch.number,
                      " from VDL ", opened->start->vdl.value()));
+  } else if (const auto* asked = std::get_if<BacktrackAsked>(&event)) {
+    const auto* lsn = std::get_if<Lsn>(&asked->target);
+    Say(absl::StrCat("process ", asked->process, " goes back to ",
+                     lsn != nullptr
+                         ? absl::StrCat("LSN ", lsn->value())
+                         : absl::StrCat("time ", std::get<CommitTime>(asked->target).value())));
+  } else if (const auto* ended = std::get_if<BacktrackEnded>(&event)) {
+    ++verdict_.backtracks;
+    Say(absl::StrCat("process ", ended->process, " went back to LSN ", ended->forked_at.value(),
+                     ": ", ended->status.ToString()));
   } else if (const auto* fenced = std::get_if<WriterFenced>(&event)) {
     ++verdict_.fenced;
     Say(absl::StrCat("process ", fenced->writer, " is fenced, epoch ", fenced->epoch.number));

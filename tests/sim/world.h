@@ -41,6 +41,7 @@ struct Verdict {
   uint64_t mtrs_acked = 0;
   uint64_t mtrs_unknown = 0;
   uint64_t openings = 0;
+  uint64_t backtracks = 0;  // that ended, well or not
   uint64_t fenced = 0;
   uint64_t pages_read = 0;
   uint64_t restarts = 0;  // of nodes
@@ -75,6 +76,7 @@ class World : public WorldView {
   void ReleaseNode(NodeIndex node);
   void HoldNode(NodeIndex node) { ++held_[node]; }
   void StartCompute(size_t slot, backtrack::OpenMode mode);
+  void Launch(size_t slot, compute::OpenVolume open);
   void Harm(NodeIndex node);
   void WipeNode(NodeIndex node);
   void Say(const std::string& what);

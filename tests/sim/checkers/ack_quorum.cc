@@ -50,10 +50,9 @@ void AckQuorumChecker::OnVdl(const VdlMoved& moved) {
 
 void AckQuorumChecker::OnOpened(const quorum::WriterStart& start) {
   starts_[start.epoch] = start.vdl;
-  const quorum::Path& path = start.pg_paths.front().path;
   for (auto& [commit, mtr] : mtrs_) {
-    if (commit > start.vdl) break;
-    if (path.Visible(path.timeline(), commit)) ExpectDurable(commit, mtr, "an opening");
+    if (commit >= start.first_lsn) break;
+    if (Keeps(start.pg_paths.front(), commit)) ExpectDurable(commit, mtr, "an opening");
   }
 }
 

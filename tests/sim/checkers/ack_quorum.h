@@ -2,7 +2,8 @@
 //
 //   - An SCL that a segment tells names a record that its disk holds, fsynced.
 //   - When a VDL is told, every record at or below it was fsynced on a write quorum of its PG.
-//   - The same for the VDL that an opening starts from: its refill has come before.
+//   - The same for the VDL that an opening starts from, and for the branches that it keeps: its
+//     refill has come before.
 //
 // "Was", not "is": a disk that is harmed between its fsync and the VDL kept its promise, and what
 // the volume may lose by it is read_quorum.h's question. A VDL is also a consistency point: the
@@ -16,6 +17,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/checkers/disk_model.h"
+#include "tests/sim/reference.h"
 
 namespace hexad::sim {
 

@@ -22,9 +22,8 @@ void AnnulledChecker::See(const Event& event) {
 void AnnulledChecker::OnOpened(const quorum::WriterStart& start) {
   if (start.epoch < newest_) return;  // fenced already, and does not know it
   newest_ = start.epoch;
-  const quorum::Path& path = start.pg_paths.front().path;
   for (auto& [commit, mtr] : mtrs_) {
-    const bool cut = mtr.epoch < newest_ && !path.Visible(path.timeline(), commit);
+    const bool cut = mtr.epoch < newest_ && !Keeps(start.pg_paths.front(), commit);
     if (cut && mtr.cut_by == EpochId::Root()) mtr.cut_by = newest_;
   }
 }

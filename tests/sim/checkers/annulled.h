@@ -9,6 +9,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/checkers/disk_model.h"
+#include "tests/sim/reference.h"
 
 namespace hexad::sim {
 

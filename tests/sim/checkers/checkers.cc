@@ -3,6 +3,7 @@
 #include "tests/sim/checkers/ack_quorum.h"
 #include "tests/sim/checkers/allocation.h"
 #include "tests/sim/checkers/annulled.h"
+#include "tests/sim/checkers/backtracks.h"
 #include "tests/sim/checkers/begin_quorum.h"
 #include "tests/sim/checkers/bounds.h"
 #include "tests/sim/checkers/claims.h"
@@ -39,6 +40,7 @@ std::vector<std::unique_ptr<Checker>> AllCheckers(const SimOptions& options) {
   all.push_back(std::make_unique<ManifestChecker>());
   all.push_back(std::make_unique<AnnulledChecker>(disks));
   all.push_back(std::make_unique<DurabilityChecker>());
+  all.push_back(std::make_unique<BacktracksChecker>());
   all.push_back(std::make_unique<ReadQuorumChecker>(disks));
   all.push_back(std::make_unique<FreshnessChecker>(disks));
   all.push_back(std::make_unique<PageChecker>(4096));

@@ -1,5 +1,7 @@
 #include "tests/sim/checkers/durability.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace hexad::sim {
@@ -7,6 +9,11 @@ namespace hexad::sim {
 using Fate = MtrHistory::Fate;
 
 void DurabilityChecker::See(const Event& event) {
+  if (const auto* asked = std::get_if<BacktrackAsked>(&event)) going_back_.insert(asked->process);
+  if (const auto* ended = std::get_if<BacktrackEnded>(&event)) going_back_.erase(ended->process);
+  if (const auto* begins = std::get_if<OpeningBegins>(&event)) {
+    if (going_back_.contains(begins->opener)) backtracks_.insert(begins->epoch);
+  }
   if (const auto* opened = std::get_if<EpochOpened>(&event)) OnOpened(*opened);
   if (const auto* acked = std::get_if<MtrAcked>(&event)) OnAcked(*acked);
   history_.See(event);
@@ -18,17 +25,27 @@ void DurabilityChecker::OnOpened(const EpochOpened& opened) {
   // An opening that learns of its fourth answer after a higher one has opened is fenced already.
   if (epoch < newest_) return;
   newest_ = epoch;
+  const quorum::PgPath& start = opened.start->pg_paths.front();
+  // What a backtrack left is missing for as long as it stays on a branch of it.
+  const auto left_behind = [&](Lsn lsn) {
+    return std::any_of(start.branches.begin(), start.branches.end(), [&](const auto& branch) {
+      return backtracks_.contains(branch.left_by) && lsn <= branch.end.at &&
+             branch.path.Visible(path.timeline(), lsn);
+    });
+  };
   for (const auto& [commit, mtr] : history_.mtrs()) {
     const bool visible = path.Visible(path.timeline(), commit);
     if (mtr.fate == Fate::kDurable && mtr.epoch < epoch) {
-      Expect(visible, "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
-             mtr.acked ? " was acknowledged" : " was found by an opening",
+      Expect(visible || left_behind(commit), "the MTR at ", commit.value(), " of epoch ",
+             mtr.epoch.number, mtr.acked ? " was acknowledged" : " was found by an opening",
              " and is not in the history of epoch ", epoch.number, ": ", path.Describe());
     }
     if (mtr.fate == Fate::kAnnulled) {
       Expect(!visible, "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
              " was cut off and is back in the history of epoch ", epoch.number, ": ",
              path.Describe());
+      Expect(!Keeps(start, commit), "the MTR at ", commit.value(), " of epoch ", mtr.epoch.number,
+             " was cut off and is on a branch of epoch ", epoch.number);
     }
     // All or nothing: the fork does not lie inside an MTR.
     Expect(visible == path.Visible(path.timeline(), mtr.first), "the MTR [", mtr.first.value(), ",",

@@ -23,10 +23,10 @@ void FreshnessChecker::OnOpened(const quorum::WriterStart& start) {
   if (start.epoch < newest_) return;  // fenced already, and does not know it
   newest_ = start.epoch;
   newest_start_ = start.vdl;
-  history_ = start.pg_paths.front().path;
-  Expect(highest_shown_.IsNone() || history_->Visible(history_->timeline(), highest_shown_),
-         "a snapshot was shown at ", highest_shown_.value(), ", and the history of epoch ",
-         newest_.number, " does not hold it: ", history_->Describe());
+  history_ = start.pg_paths.front();
+  Expect(highest_shown_.IsNone() || Keeps(*history_, highest_shown_), "a snapshot was shown at ",
+         highest_shown_.value(), ", and the history of epoch ", newest_.number,
+         " does not hold it: ", history_->path.Describe());
 }
 
 bool FreshnessChecker::EndsAnMtr(Lsn lsn) const { return lsn.IsNone() || mtrs_.contains(lsn); }
@@ -35,25 +35,31 @@ void FreshnessChecker::OnOffered(const ReadPointOffered& offered) {
   const auto [at, is_first] = readers_.try_emplace(offered.reader);
   Reader& reader = at->second;
   const Lsn read_point = offered.read_point;
-  Expect(read_point >= reader.read_point, "process ", offered.reader, " reads at ",
-         read_point.value(), " after ", reader.read_point.value());
+  const auto below = [&](Lsn lsn) {
+    return read_point < lsn && offered.history->Visible(offered.history->timeline(), lsn);
+  };
+  Expect(!below(reader.read_point), "process ", offered.reader, " reads at ", read_point.value(),
+         " after ", reader.read_point.value());
   Expect(EndsAnMtr(read_point), "process ", offered.reader, " reads at ", read_point.value(),
          ", which is not the end of an MTR");
   if (offered.snapshot && !read_point.IsNone()) {
     Expect(read_point <= std::max(highest_vdl_, disks_->highest_fork()), "process ", offered.reader,
            " takes a snapshot at ", read_point.value(),
            ", above every VDL: ", highest_vdl_.value());
-    Expect(!history_.has_value() || history_->Visible(history_->timeline(), read_point), "process ",
-           offered.reader, " takes a snapshot at ", read_point.value(), ", which epoch ",
-           newest_.number, " has cut off");
+    Expect(!history_.has_value() || Keeps(*history_, read_point), "process ", offered.reader,
+           " takes a snapshot at ", read_point.value(), ", which epoch ", newest_.number,
+           " has cut off");
     highest_shown_ = std::max(highest_shown_, read_point);
   }
   if (offered.snapshot && !is_first) {
-    Expect(read_point >= reader.opened_by_then, "process ", offered.reader, " takes a snapshot at ",
+    Expect(offered.epoch >= reader.newest, "process ", offered.reader,
+           " takes a snapshot of epoch ", offered.epoch.number, ", and asked after epoch ",
+           reader.newest.number, " had opened");
+    Expect(!below(reader.opened_by_then), "process ", offered.reader, " takes a snapshot at ",
            read_point.value(), ", and asked after an epoch had opened at ",
            reader.opened_by_then.value());
   }
-  reader = Reader{read_point, newest_start_};
+  reader = Reader{read_point, newest_start_, newest_};
 }
 
 }  // namespace hexad::sim

@@ -1,12 +1,15 @@
 // I5: what a process may read at.
 //
-//   - Its read point never goes back, and is a consistency point: the end of an MTR.
+//   - Its read point never goes back along a history that holds the one before, and is a
+//   consistency point: the end of an MTR.
 //   - A snapshot's read point was a VDL: told by a writer, or the fork of an epoch that some disk
 //     keeps (an opening refills a write quorum before it asks anybody to begin, so what a Begin
-//     says is true even if the opening never ends). So every later history holds it, too.
+//     says is true even if the opening never ends). So every later history holds it, too, or one
+//     of its branches.
 //   - A snapshot shows at least where the newest epoch started that had opened before it began to
 //     ask: that epoch has begun at a write quorum, which meets every read quorum. It began to ask
-//     after its last answer, so what had opened by then counts.
+//     after its last answer, so what had opened by then counts. (I9: so what a backtrack has left
+//     is not shown any more.)
 //
 // No more is promised (docs/protocol.md, Reading): a snapshot may be older than what was
 // acknowledged, a writer that was replaced goes on reading at its own VDL, and what an opening
@@ -20,6 +23,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/checkers/disk_model.h"
+#include "tests/sim/reference.h"
 
 namespace hexad::sim {
 
@@ -37,12 +41,13 @@ class FreshnessChecker : public Checker {
   struct Reader {
     Lsn read_point;
     Lsn opened_by_then;  // where the newest epoch started when it got that read point
+    EpochId newest;      // and which epoch that was
   };
   const std::shared_ptr<const DiskModel> disks_;
   std::map<Lsn, Lsn> mtrs_;  // by commit LSN: the first
   std::map<ProcessId, Reader> readers_;
   EpochId newest_;
-  std::optional<quorum::Path> history_;  // of the newest epoch
+  std::optional<quorum::PgPath> history_;  // of the newest epoch
   Lsn newest_start_;
   Lsn highest_vdl_;    // that a writer told, or an opening ended with
   Lsn highest_shown_;  // by a snapshot

@@ -9,6 +9,8 @@
 
 namespace hexad::sim {
 
+// And none gives up what a fork may need: no segment's floor lies above the floor R of every
+// manifest that a write quorum of the first PG has kept (docs/fork.md).
 class GcFloorChecker : public Checker {
  public:
   std::string name() const override { return "I10 GC floor"; }
@@ -16,6 +18,11 @@ class GcFloorChecker : public Checker {
   void Look(const WorldView& world) override;
 
  private:
+  void OnPersisted(const BatchPersisted& persisted);
+  Lsn HighestKept() const;
+
+  size_t write_ = 4;                        // of the first PG
+  std::map<NodeIndex, Lsn> retained_from_;  // the highest R that each node has ever kept
   EpochId newest_;
   ProcessId writer_ = 0;
   std::map<ProcessId, Lsn> lowest_;  // None(): it holds no read point

@@ -8,7 +8,7 @@ void PageChecker::See(const Event& event) {
   reference_.See(event);
   const auto* read = std::get_if<PageAnswered>(&event);
   if (read == nullptr) return;
-  const std::string& want = reference_.PageAt(read->page, read->read_point);
+  const std::string& want = reference_.PageAt(read->page, read->read_point, *read->history);
   if (read->bytes == want) return;
   size_t at = 0;
   while (at < want.size() && at < read->bytes.size() && want[at] == read->bytes[at]) ++at;

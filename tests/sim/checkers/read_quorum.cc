@@ -10,8 +10,8 @@ namespace hexad::sim {
 namespace {
 
 // How far a disk's chain of a PG is whole on that history; nothing if it does not know the PG.
-std::optional<Lsn> SclOnDisk(const storage_node::SegmentStore& disk, PgId pg,
-                             const quorum::Path& history) {
+std::optional<Lsn> SclOnDisk(const DiskModel& disks, const storage_node::SegmentStore& disk,
+                             PgId pg, const quorum::Path& history) {
   bool knows = false;
   Lsn scl;
   (void)disk.ScanMeta(storage_node::SegmentMetaPrefix(pg),
@@ -24,6 +24,8 @@ std::optional<Lsn> SclOnDisk(const storage_node::SegmentStore& disk, PgId pg,
                         if (mark.ok()) scl = mark->up_to;
                       });
   if (!knows) return std::nullopt;
+  // The mark speaks of all histories that the segment keeps: it may lie on a branch.
+  scl = disks.TailOf(pg, history, scl);
   const TimelineId timeline = history.timeline();
   // By LSN, so what attaches to a record comes after it.
   (void)disk.ScanLog(pg, timeline, Lsn::None(), [&](Lsn first, BytesRef bytes) {
@@ -67,7 +69,7 @@ void ReadQuorumChecker::Look(const WorldView& world) {
     const auto disk = world.after_power_cut(node);
     for (const PgId pg : pgs_) {
       if (!Has(disks_->MembersOf(pg), node)) continue;
-      const auto scl = SclOnDisk(*disk, pg, *history_);
+      const auto scl = SclOnDisk(*disks_, *disk, pg, *history_);
       if (scl.has_value()) scls[pg].push_back(*scl);
     }
   }
