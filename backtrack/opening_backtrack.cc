@@ -13,6 +13,7 @@ namespace hexad::backtrack {
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::CommitFound& found) {
   if (found.from.epoch != epoch_ || phase_ != Phase::kLocating) return;
+  if (found.target != search_.question()) return;  // of the first question, and late
   pg.members[member].waiting = false;
   pg.members[member].found = found;
 }

@@ -75,6 +75,11 @@ struct Encoder {
     if (in.before) put(*in.before, wire->mutable_before());
     if (in.after) put(*in.after, wire->mutable_after());
     wire->set_tail(in.tail.value());
+    if (const auto* lsn = std::get_if<Lsn>(&in.target)) {
+      wire->set_lsn(lsn->value());
+    } else {
+      wire->set_time(std::get<CommitTime>(in.target).value());
+    }
   }
   void operator()(const quorum::Refused& in) const { ToWire(in, out->mutable_refused()); }
 };
@@ -151,14 +156,24 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, v1::LogPart& wire) {
   return part;
 }
 
-SegmentAnswer Decode(Envelope from, const v1::CommitFound& wire) {
+absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::CommitFound& wire) {
   const auto point = [](const v1::CommitPoint& commit) {
     return quorum::CommitPoint{Lsn(commit.lsn()), CommitTime(commit.time())};
   };
-  quorum::CommitFound found{from, Lsn(wire.scl()), {}, {}, Lsn(wire.tail())};
+  quorum::CommitFound found{from, Lsn(), Lsn(wire.scl()), {}, {}, Lsn(wire.tail())};
   if (wire.has_before()) found.before = point(wire.before());
   if (wire.has_after()) found.after = point(wire.after());
-  return found;
+  switch (wire.target_case()) {
+    case v1::CommitFound::kLsn:
+      found.target = Lsn(wire.lsn());
+      return found;
+    case v1::CommitFound::kTime:
+      found.target = CommitTime(wire.time());
+      return found;
+    case v1::CommitFound::TARGET_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a commit found for no target");
 }
 
 absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Refused& wire) {

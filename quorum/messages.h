@@ -180,6 +180,8 @@ struct CommitPoint {
 
 struct CommitFound {
   Envelope from;
+  // The question that this answers: whoever asks goes on to another one, and answers come late.
+  std::variant<Lsn, CommitTime> target;
   Lsn scl;                            // along the history: what follows is not known here
   std::optional<CommitPoint> before;  // the last CPL of this PG at or before the target
   std::optional<CommitPoint> after;   // the first one after it

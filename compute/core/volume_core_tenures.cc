@@ -108,7 +108,8 @@ void VolumeCore::SettleMoved(const quorum::WriterStart& start, Effects& out) {
   const Lsn kept = ours == nullptr || ours->is_empty() ? Lsn::None() : ours->last_lsn;
   CommitQueue waiting = std::exchange(commits_, CommitQueue());
   CommitsEnded durable;
-  waiting.VdlMoved(kept, durable.waiters);
+  // Up to the last VDL nobody waits any more.
+  if (kept > vdl_) waiting.VdlMoved(kept, durable.waiters);
   CommitsEnded undone;
   waiting.TakeAll(undone.waiters);
   undone.status = MakeUserError(

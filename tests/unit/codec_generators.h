@@ -70,8 +70,7 @@ inline quorum::Manifest AnyManifest() {
   manifest.retained_from = AnyLsn();
   for (uint64_t i = Below(4); i > 0; --i) {
     const Lsn last = manifest.marks.empty() ? Lsn::None() : manifest.marks.back().lsn;
-    manifest.marks.push_back(
-        {Lsn(last.value() + 1 + Below(1000)), CommitTime(AnyU32()), AnyU64()});
+    manifest.marks.push_back({Lsn(last.value() + 1 + Below(1000)), CommitTime(AnyU32()), AnyU64()});
   }
   manifest.written_in = EpochId{AnyU32(), AnyU64()};
   const int pgs = 1 + Below(3);
@@ -185,7 +184,9 @@ inline quorum::SegmentAnswer AnyAnswer() {
                                AnyLsn(), CommitTime(static_cast<int64_t>(AnyU64()))})
                          : std::nullopt;
       };
-      return quorum::CommitFound{from, AnyLsn(), point(), point(), AnyLsn()};
+      std::variant<Lsn, CommitTime> target = AnyLsn();
+      if (AnyBool()) target = CommitTime(static_cast<int64_t>(AnyU64()));
+      return quorum::CommitFound{from, target, AnyLsn(), point(), point(), AnyLsn()};
     }
     default:
       return quorum::Ack{from, AnyLsn()};
