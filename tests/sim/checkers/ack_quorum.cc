@@ -22,6 +22,8 @@ void AckQuorumChecker::OnAnswer(const SegmentReplied& replied) {
         Lsn scl;
         if constexpr (requires { answer.inventory; }) {
           scl = answer.inventory.scl;
+        } else if constexpr (requires { answer.before; }) {
+          return;  // cut at the VDL that was asked about, which another PG's record may be
         } else if constexpr (requires { answer.scl; }) {
           scl = answer.scl;
         }

@@ -82,6 +82,9 @@ void DiskModel::OnMeta(NodeIndex node, std::string_view key, std::string_view va
     if (!path.ok() || path->path.empty()) return;
     segment.path = *path;
     highest_fork_ = std::max(highest_fork_, path->path.fork_lsn());
+    for (const quorum::Branch& branch : path->branches) {
+      highest_fork_ = std::max(highest_fork_, branch.end.at);
+    }
     begun_[{name->pg, path->path.epoch()}] |= NodeBits{1} << node;
   } else if (name->kind == MetaKind::kManifest) {
     const auto manifest = storage_node::DecodeManifest(value);

@@ -75,7 +75,7 @@ class DiskModel {
   // How far the PG's chain on that history is whole in what `node` wrote, from `from` on.
   Lsn SclOf(NodeIndex node, PgId pg, const quorum::Path& path, Lsn from) const;
 
-  // The highest fork of any epoch that a disk has ever kept.
+  // The highest fork of any epoch that a disk has ever kept, or end of a branch: a recovered VDL.
   Lsn highest_fork() const { return highest_fork_; }
   // Two different contents were stored under one LSN; empty as long as that did not happen.
   const std::string& contradiction() const { return contradiction_; }
