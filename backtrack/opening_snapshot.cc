@@ -79,19 +79,19 @@ void OpeningRun::AfterSecondPolls() {
   snapshot.epoch = begun.value_or(HighestPromised());
   snapshot.history = HistoryOfSnapshot(begun);
   // A backtrack may have left behind what was heard of.
-  snapshot.read_point = snapshot.history.NewestAtOrBelow(snapshot.read_point);
+  snapshot.read_point = snapshot.history.path.NewestAtOrBelow(snapshot.read_point);
   out_->push_back(std::move(snapshot));
   Enter(Phase::kDone);
 }
 
 // As the first PG has it: of the epoch that reads claim, or of the newest one.
-quorum::Path OpeningRun::HistoryOfSnapshot(std::optional<EpochId> claimed) const {
-  const quorum::Path* history = nullptr;
+quorum::PgPath OpeningRun::HistoryOfSnapshot(std::optional<EpochId> claimed) const {
+  const quorum::PgPath* history = nullptr;
   for (const Member& member : pgs_.front().members) {
     if (!member.polled.has_value()) continue;
-    const quorum::Path& path = member.polled->begun.path;
-    if (path.epoch() == claimed) return path;
-    if (history == nullptr || path.epoch() > history->epoch()) history = &path;
+    const quorum::PgPath& begun = member.polled->begun;
+    if (begun.path.epoch() == claimed) return begun;
+    if (history == nullptr || begun.path.epoch() > history->path.epoch()) history = &begun;
   }
   INVARIANT(history != nullptr);
   return *history;

@@ -32,7 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "backtrack/opening.h"
+#include "backtrack/commit_lookup.h"
 #include "compute/core/histogram.h"
 #include "compute/core/mtr.h"
 #include "compute/core/user_error.h"
@@ -72,7 +72,7 @@ struct VolumeStatus {
   Lsn last_issued;
   // One more than the highest page that this process wrote or found written.
   uint64_t pages_seen = 0;
-  std::optional<quorum::Path> history;  // of `epoch`, as the first PG has it
+  std::optional<quorum::PgPath> history;  // of `epoch`, as the first PG has it
   quorum::Manifest manifest;
   std::vector<quorum::PgDescription> pgs;
 };
@@ -143,6 +143,10 @@ class Volume {
   // Any retained position of the history instead (docs/fork.md): time travel. OUT_OF_RANGE if it is
   // none. A view ends, for reads, when a backtrack goes below it: OUT_OF_RANGE then.
   virtual absl::StatusOr<std::shared_ptr<const ReadView>> PinReadPointAt(Lsn read_point) = 0;
+  // The commits around a target: what a backtrack would do, and which read point a time means.
+  // RETRY if no segment of some PG answers in time.
+  virtual absl::StatusOr<backtrack::CommitsAround> Locate(
+      const backtrack::BacktrackTarget& target) = 0;
   // Makes everything after the target invisible: the last commit at or before it is the newest one
   // from now on. What is left behind can be returned to while it is retained. Commits that wait and
   // are undone by it end with RETRY. OUT_OF_RANGE says what the range is; the volume is as it was.

@@ -68,6 +68,7 @@ void VolumeCore::On(const quorum::NodeUp& up, Instant now, Effects& out) {
   if (phase_ == Phase::kFenced) return;
   connected_[up.node] = up.incarnation;
   FeedEither(up, now, out);
+  if (search_.has_value()) AskSearch(up.node, out);
 }
 
 void VolumeCore::On(const quorum::NodeDown& down, Instant now, Effects& out) {
@@ -83,7 +84,14 @@ void VolumeCore::On(const quorum::NodeAnswered& answered, Instant now, Effects& 
     mode_ = OpenMode::kAutomatic;
     StartOpening(now, out);
   }
-  FeedEither(answered, now, out);
+  const auto* found = std::get_if<quorum::CommitFound>(&answered.answer);
+  if (found == nullptr || opening_ != nullptr) return FeedEither(answered, now, out);
+  if (!search_.has_value()) return;
+  search_->Take(*found);
+  if (const auto around = search_->Result()) {
+    search_.reset();
+    out.emplace_back(Located{*around});
+  }
 }
 
 void VolumeCore::On(const ReadRefused& read, Instant now, Effects& out) {
@@ -133,6 +141,24 @@ void VolumeCore::On(const Backtrack& back, Instant now, Effects& out) {
   EndTenure();
   out.emplace_back(Changed{});
   StartOpening(now, out);
+}
+
+void VolumeCore::On(const Locate& locate, Instant, Effects& out) {
+  INVARIANT(phase_ == Phase::kWriting);
+  std::vector<backtrack::CommitLookup::Pg> pgs;
+  for (size_t i = 0; i < manifest_.pgs.size(); ++i) {
+    pgs.push_back({manifest_.pgs[i], pg_paths_[i], writer_->CompleteTo(i, vdl_)});
+  }
+  search_.emplace(backtrack::CommitLookup::Question{manifest_.timeline, epoch_, vdl_, locate.target,
+                                                    ++searches_},
+                  std::move(pgs));
+  for (const auto& [node, incarnation] : connected_) AskSearch(node, out);
+}
+
+void VolumeCore::AskSearch(const NodeId& node, Effects& out) {
+  std::vector<quorum::Send> questions;
+  search_->Ask(node, questions);
+  for (quorum::Send& question : questions) out.emplace_back(std::move(question));
 }
 
 void VolumeCore::On(const ChangeRetention& change, Instant now, Effects& out) {
@@ -257,6 +283,7 @@ void VolumeCore::Got(quorum::Retained& retained, Instant, Effects& out) {
 void VolumeCore::Got(quorum::Grown& grown, Instant now, Effects& out) {
   manifest_ = grown.manifest;
   growing_ = false;
+  pg_paths_.push_back(quorum::WithoutRecords(pg_paths_.front()));
   quorums_.Expect(manifest_.pgs.back(), now);
   out.emplace_back(std::move(grown));
   out.emplace_back(Changed{});
@@ -294,7 +321,7 @@ Lsn VolumeCore::CompleteTo(size_t pg_index, Lsn read_point) const {
 }
 
 bool VolumeCore::IsOnHistory(Lsn read_point) const {
-  return !history_.has_value() || history_->CanForkAt(read_point);
+  return !history_.has_value() || history_->path.CanForkAt(read_point);
 }
 
 absl::Status VolumeCore::WhyNoCommit(Instant now) const {

@@ -38,6 +38,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "backtrack/commit_lookup.h"
 #include "backtrack/opening.h"
 #include "compute/core/commit_queue.h"
 #include "compute/core/quorum_watch.h"
@@ -73,6 +74,12 @@ struct Backtrack {
   backtrack::BacktrackTarget target;
 };
 
+// Which commits lie around the target, on this epoch's history? Answered by Located; an earlier
+// question that is still open is dropped. REQUIRES: [writing].
+struct Locate {
+  backtrack::BacktrackTarget target;
+};
+
 // How much is kept from now on. REQUIRES: [writing].
 struct ChangeRetention {
   quorum::Retention retention;
@@ -83,9 +90,9 @@ struct AskAgain {};
 
 struct VolumeTick {};
 
-using VolumeInput =
-    std::variant<OpenVolume, quorum::NodeUp, quorum::NodeDown, quorum::NodeAnswered, ReadRefused,
-                 quorum::SubmitMtr, GrowTo, Backtrack, ChangeRetention, AskAgain, VolumeTick>;
+using VolumeInput = std::variant<OpenVolume, quorum::NodeUp, quorum::NodeDown, quorum::NodeAnswered,
+                                 ReadRefused, quorum::SubmitMtr, GrowTo, Backtrack, Locate,
+                                 ChangeRetention, AskAgain, VolumeTick>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -132,6 +139,10 @@ struct BacktrackEnded {
   std::optional<quorum::CommitPoint> first_left;  // and the first that is not any more
 };
 
+struct Located {
+  backtrack::CommitsAround around;
+};
+
 // Something that somebody may have waited for: try again.
 struct Changed {};
 
@@ -141,7 +152,7 @@ struct BecameFenced {};
 using VolumeEffect =
     std::variant<quorum::Send, OpeningSend, quorum::MtrIssued, quorum::MtrBlocked, quorum::VdlMoved,
                  quorum::Grown, quorum::AckTimed, TenureBegan, ReadsRestart, CommitsEnded,
-                 OpenEnded, OpeningGaveUp, BacktrackEnded, Changed, BecameFenced>;
+                 OpenEnded, OpeningGaveUp, BacktrackEnded, Located, Changed, BecameFenced>;
 
 // ---- the core -----------------------------------------------------------------------------------
 
@@ -205,7 +216,8 @@ class VolumeCore {
   Lsn CompleteTo(size_t pg_index, Lsn read_point) const;
   // Is that a point of this epoch's history? Not after a backtrack below it.
   bool IsOnHistory(Lsn read_point) const;
-  const std::optional<quorum::Path>& history() const { return history_; }
+  // With the branches that backtracks left; nothing before the first opening has ended.
+  const std::optional<quorum::PgPath>& history() const { return history_; }
   std::string DescribeOpening() const { return opening_ == nullptr ? "" : opening_->Describe(); }
   // Why nothing can be committed now, READ_ONLY or FENCED; OK if it can, or soon will.
   absl::Status WhyNoCommit(Instant now) const;
@@ -233,6 +245,7 @@ class VolumeCore {
   void On(const quorum::SubmitMtr& submit, Instant now, Effects& out);
   void On(const GrowTo& grow, Instant now, Effects& out);
   void On(const Backtrack& back, Instant now, Effects& out);
+  void On(const Locate& locate, Instant now, Effects& out);
   void On(const ChangeRetention& change, Instant now, Effects& out);
   void On(const AskAgain& ask, Instant now, Effects& out);
   void On(const VolumeTick& tick, Instant now, Effects& out);
@@ -240,6 +253,7 @@ class VolumeCore {
   void FeedOpening(const backtrack::OpeningInput& input, Instant now, Effects& out);
   template <class NodeInput>
   void FeedEither(const NodeInput& input, Instant now, Effects& out);
+  void AskSearch(const NodeId& node, Effects& out);
   void GrowOn(Instant now, Effects& out);
   void PinsMoved(Instant now, Effects& out);
   void RetainMore(Instant now, Effects& out);
@@ -285,7 +299,10 @@ class VolumeCore {
   std::unique_ptr<quorum::VolumeWriter> writer_;  // in kWriting, kDraining, kFenced
   std::map<NodeId, Incarnation> connected_;
   quorum::Manifest manifest_;
-  std::optional<quorum::Path> history_;  // this epoch's, as the first PG has it
+  std::optional<quorum::PgPath> history_;  // this epoch's, as the first PG has it
+  std::vector<quorum::PgPath> pg_paths_;   // the same of every PG, while there is a writer
+  std::optional<backtrack::CommitLookup> search_;
+  uint64_t searches_ = 0;
   EpochId epoch_;
   bool sealed_ = false;
   EpochId written_epoch_;  // the last that this handle wrote under; Root() if none

@@ -48,6 +48,7 @@ void VolumeCore::EndTenure() {
   phase_ = Phase::kSucceeding;
   issued_to_ = writer_->last_issued();
   writer_.reset();
+  search_.reset();
   read_only_complete_to_.clear();
   succeed_at_.reset();
   growing_ = retaining_ = false;
@@ -141,7 +142,8 @@ void VolumeCore::Got(backtrack::Opened& opened, Instant now, Effects& out) {
   sealed_ = false;
   vdl_ = opened.start.vdl;
   manifest_ = opened.start.manifest;
-  history_ = opened.start.pg_paths.front().path;
+  pg_paths_ = opened.start.pg_paths;
+  history_ = pg_paths_.front();
   if (succeeding && !moved) SettleCommits(out);
   RestartReads({epoch_, sealed_, vdl_, keep_cache, std::move(opened.scls)}, out);
   if (std::exchange(backtrack_, std::nullopt).has_value() && opened.forked_at.has_value()) {
@@ -227,6 +229,7 @@ void VolumeCore::Fence(std::string why, Effects& out) {
   phase_ = Phase::kFenced;
   reason_ = std::move(why);
   opening_.reset();
+  search_.reset();
   succeed_at_.reset();
   ++tenure_;  // reads under way are nobody's any more
   CommitsEnded ended;

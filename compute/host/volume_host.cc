@@ -227,6 +227,12 @@ void VolumeHost::On(Turn& turn, const BacktrackEnded& ended) {
   turn.SetLater(std::exchange(backtrack_wait_, nullptr)->event);
 }
 
+void VolumeHost::On(Turn& turn, const Located& located) {
+  if (locate_wait_ == nullptr) return;
+  locate_wait_->around = located.around;
+  turn.SetLater(std::exchange(locate_wait_, nullptr)->event);
+}
+
 void VolumeHost::On(Turn& turn, const Changed&) { WakeBlocked(turn); }
 
 void VolumeHost::On(Turn& turn, const BecameFenced&) {

@@ -47,6 +47,8 @@ class VolumeHost final : public Volume,
   absl::Status WaitDurable(Lsn lsn, Duration timeout) override;
   std::shared_ptr<const ReadView> PinReadPoint() override;
   absl::StatusOr<std::shared_ptr<const ReadView>> PinReadPointAt(Lsn read_point) override;
+  absl::StatusOr<backtrack::CommitsAround> Locate(
+      const backtrack::BacktrackTarget& target) override;
   absl::StatusOr<Backtracked> Backtrack(const backtrack::BacktrackTarget& target) override;
   absl::Status SetRetention(const quorum::Retention& retention) override;
   absl::StatusOr<PageSnapshot> ReadPage(PageNo page, Lsn read_point) override;
@@ -99,6 +101,7 @@ class VolumeHost final : public Volume,
   void On(Turn& turn, const OpenEnded& ended);
   void On(Turn& turn, const OpeningGaveUp& gave_up);
   void On(Turn& turn, const BacktrackEnded& ended);
+  void On(Turn& turn, const Located& located);
   void On(Turn& turn, const Changed& changed);
   void On(Turn& turn, const BecameFenced& fenced);
 
@@ -158,6 +161,12 @@ class VolumeHost final : public Volume,
     BacktrackEnded ended;
   };
   std::shared_ptr<BacktrackWait> backtrack_wait_;  // of the one that is under way
+  struct LocateWait {
+    std::shared_ptr<Event> event;
+    backtrack::CommitsAround around;
+  };
+  std::mutex locating_;  // one at a time; taken before mutex_
+  std::shared_ptr<LocateWait> locate_wait_;
   // When the timer will call. Each one armed is earlier than all before it, so they are few: what
   // comes too early arms nothing that is there already.
   std::set<Instant> armed_;

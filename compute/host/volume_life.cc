@@ -14,6 +14,7 @@ using backtrack::OpenMode;
 namespace {
 
 constexpr Duration kCloseTimeout = Duration::Seconds(2);
+constexpr Duration kLocateTimeout = Duration::Seconds(5);
 constexpr Duration kBacktrackTimeout = Duration::Seconds(20);
 
 }  // namespace
@@ -48,6 +49,28 @@ absl::Status VolumeHost::Open() {
   }
   if (!status.ok()) Close();
   return status;
+}
+
+absl::StatusOr<backtrack::CommitsAround> VolumeHost::Locate(
+    const backtrack::BacktrackTarget& target) {
+  const std::lock_guard one_at_a_time(locating_);
+  const auto wait = std::make_shared<LocateWait>();
+  wait->event = nodes_->port->NewEvent();
+  {
+    Turn turn(*this);
+    if (const absl::Status status = WhyNoCommit(turn.now()); !status.ok()) return status;
+    if (core_.phase() != VolumeCore::Phase::kWriting) {
+      return MakeUserError(UserError::kRetry,
+                           absl::StrCat(core_.Where(), " is changing its epoch"));
+    }
+    locate_wait_ = wait;
+    Step(turn, hexad::compute::Locate{target});
+  }
+  if (wait->event->WaitUntil(nodes_->port->Now() + kLocateTimeout)) return wait->around;
+  const std::lock_guard lock(mutex_);
+  locate_wait_ = nullptr;
+  return MakeUserError(UserError::kRetry, absl::StrCat(core_.Where(), ": the segments did not say ",
+                                                       "in time which commits they hold"));
 }
 
 absl::StatusOr<Backtracked> VolumeHost::Backtrack(const backtrack::BacktrackTarget& target) {

@@ -97,6 +97,7 @@ class SimCompute : public StreamOwner {
   void On(const compute::OpenEnded& ended);
   void On(const compute::OpeningGaveUp& gave_up);
   void On(const compute::BacktrackEnded& ended);
+  void On(const compute::Located&) {}
   void On(const compute::Changed&) { TryBlocked(); }
   void On(const compute::BecameFenced& fenced);
   void ArmTick();

@@ -18,6 +18,16 @@ class IdleVolume : public compute::Volume {
   void OnDurable(Lsn, DurableCallback done) override { done(absl::OkStatus()); }
   absl::Status WaitDurable(Lsn, Duration) override { return absl::OkStatus(); }
   std::shared_ptr<const compute::ReadView> PinReadPoint() override { return nullptr; }
+  absl::StatusOr<std::shared_ptr<const compute::ReadView>> PinReadPointAt(Lsn) override {
+    return absl::UnimplementedError("idle");
+  }
+  absl::StatusOr<backtrack::CommitsAround> Locate(const backtrack::BacktrackTarget&) override {
+    return absl::UnimplementedError("idle");
+  }
+  absl::StatusOr<compute::Backtracked> Backtrack(const backtrack::BacktrackTarget&) override {
+    return absl::UnimplementedError("idle");
+  }
+  absl::Status SetRetention(const quorum::Retention&) override { return absl::OkStatus(); }
   absl::StatusOr<compute::PageSnapshot> ReadPage(PageNo, Lsn) override {
     return compute::PageSnapshot{};
   }
