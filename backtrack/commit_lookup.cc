@@ -14,13 +14,13 @@ void CommitLookup::Ask(const NodeId& node, std::vector<quorum::Send>& out) const
     const quorum::Membership& membership = state.pg.membership;
     if (state.exact.has_value() || !membership.IndexOf(node).has_value()) continue;
     const quorum::Envelope to{question_.timeline, membership.pg, question_.epoch, membership.epoch};
-    out.push_back({node, quorum::FindCommit{to, state.pg.history, question_.up_to, question_.target,
-                                            question_.number}});
+    out.push_back(
+        {node, quorum::FindCommit{to, state.pg.history, question_.up_to, question_.target}});
   }
 }
 
 void CommitLookup::Take(const quorum::CommitFound& found) {
-  if (found.question != question_.number || found.from.timeline != question_.timeline) return;
+  if (found.target != question_.target || found.from.timeline != question_.timeline) return;
   for (State& state : pgs_) {
     if (state.pg.membership.pg == found.from.pg && found.scl >= state.pg.tail) state.exact = found;
   }

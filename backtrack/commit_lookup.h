@@ -29,7 +29,6 @@ class CommitLookup {
     EpochId epoch;  // that may read there
     Lsn up_to;      // the history's VDL
     BacktrackTarget target;
-    uint64_t number = 0;  // of no other search of this process
   };
 
   CommitLookup(Question question, std::vector<Pg> pgs);

@@ -137,7 +137,7 @@ void OpeningRun::OfferReadOnly() {
   offer.epoch = epoch_;
   offer.sealed = true;
   offer.read_point = recovered_->vdl;
-  offer.history = pgs_.front().parent->path;
+  offer.history = *pgs_.front().parent;
   offer.manifest = manifest_;
   for (size_t i = 0; i < pgs_.size(); ++i) {
     offer.complete_to.push_back(recovered_->pgs[i].tail);

@@ -114,7 +114,7 @@ class OpeningRun {
   void AfterSecondPolls();
   std::vector<quorum::Manifest> PolledManifests() const;
   std::optional<EpochId> NewestServing(const OpenedReadOnly& snapshot) const;
-  quorum::Path HistoryOfSnapshot(std::optional<EpochId> claimed) const;
+  quorum::PgPath HistoryOfSnapshot(std::optional<EpochId> claimed) const;
   EpochId HighestPromised() const;
   // What an answer said about its history is well-formed, and of this timeline.
   bool IsUsable(const quorum::PgPath& begun, const std::optional<quorum::Manifest>& manifest) const;

@@ -149,8 +149,7 @@ void VolumeCore::On(const Locate& locate, Instant, Effects& out) {
   for (size_t i = 0; i < manifest_.pgs.size(); ++i) {
     pgs.push_back({manifest_.pgs[i], pg_paths_[i], writer_->CompleteTo(i, vdl_)});
   }
-  search_.emplace(backtrack::CommitLookup::Question{manifest_.timeline, epoch_, vdl_, locate.target,
-                                                    ++searches_},
+  search_.emplace(backtrack::CommitLookup::Question{manifest_.timeline, epoch_, vdl_, locate.target},
                   std::move(pgs));
   for (const auto& [node, incarnation] : connected_) AskSearch(node, out);
 }

@@ -302,7 +302,6 @@ class VolumeCore {
   std::optional<quorum::PgPath> history_;  // this epoch's, as the first PG has it
   std::vector<quorum::PgPath> pg_paths_;   // the same of every PG, while there is a writer
   std::optional<backtrack::CommitLookup> search_;
-  uint64_t searches_ = 0;
   EpochId epoch_;
   bool sealed_ = false;
   EpochId written_epoch_;  // the last that this handle wrote under; Root() if none

@@ -154,18 +154,23 @@ Lsn LastTruncate(const CoalescePlan& plan, PageNo page, Lsn up_to) {
 using RecordIter = std::span<const PageRecord>::iterator;
 
 // Records as runs; a new one starts after each truncate of the page, so that a read above a
-// truncate finds whole runs or none.
+// truncate finds whole runs or none, and with each epoch: a run lies under its first record's LSN,
+// and a history that does not hold that one looks for no other in it.
 void PutRuns(const CoalescePlan& plan, PageNo page, RecordIter from, RecordIter end,
              StoreBatch& out) {
   Lsn truncated;
+  uint32_t epoch = 0;
   PutVersion* run = nullptr;
   for (auto record = from; record != end; ++record) {
     const Lsn cut = LastTruncate(plan, page, record->lsn);
-    if (run == nullptr || cut != truncated) {
+    RecordView view;
+    INVARIANT(RecordCursor(record->bytes).Next(view));  // of a verified boxcar
+    if (run == nullptr || cut != truncated || view.epoch_number != epoch) {
       out.ops.push_back(
           PutVersion{plan.pg, page, plan.timeline, record->lsn, VersionKind::kRun, {}});
       run = &std::get<PutVersion>(out.ops.back());
       truncated = cut;
+      epoch = view.epoch_number;
     }
     run->bytes.append(record->bytes);
   }

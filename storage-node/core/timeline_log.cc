@@ -300,6 +300,16 @@ const TruncateMark* TimelineLog::LastTruncate(const Path& path, Lsn read_point, 
 
 // --- coalescing ----------------------------------------------------------------------------------
 
+// What is merged at or below the floor is one history: where a kept branch leaves it, it may not go
+// on.
+Lsn TimelineLog::LowestBranching() const {
+  Lsn lowest = Lsn::Max();
+  for (const Branch& branch : begun_.branches) {
+    lowest = std::min(lowest, quorum::SharedUpTo(branch.path, begun_.path));
+  }
+  return lowest;
+}
+
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
   // What clones see was whole here when they were made.
   Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
@@ -319,7 +329,8 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
   }
   if (plan.boxcars.empty()) return std::nullopt;
   plan.timeline = timeline_;
-  plan.floor = std::max(mark_.gc_floor, std::min({pgmrpl_, plan.up_to, LowestFork()}));
+  plan.floor =
+      std::max(mark_.gc_floor, std::min({pgmrpl_, plan.up_to, LowestFork(), LowestBranching()}));
   std::vector<LsnRange> kept;
   for (const Kept& history : Histories()) {
     AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);

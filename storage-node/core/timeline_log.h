@@ -147,6 +147,7 @@ class TimelineLog {
   // Forgets a boxcar that no kept history sees.
   void ForgetIfDead(Lsn first_lsn);
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
+  Lsn LowestBranching() const;  // Max() if there is no branch
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;
   // The last of a boxcar's records that a kept history sees.

@@ -222,7 +222,7 @@ void SimCompute::On(const compute::ReadsRestart& restart) {
   }
   if (restart.scls.empty()) return;
   const bool snapshot = core_->mode() == OpenMode::kSnapshot;
-  tell_(ReadPointOffered{id_, restart.epoch, restart.vdl, snapshot, &*core_->history()});
+  tell_(ReadPointOffered{id_, restart.epoch, restart.vdl, snapshot, &core_->history()->path});
   SetSelectors(restart.scls);
   if (!snapshot) return;
   process_.After(kSnapshotPause, [this] { Step(compute::AskAgain{}); });

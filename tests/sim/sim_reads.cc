@@ -231,7 +231,7 @@ void SimCompute::Asked(const std::shared_ptr<Reading>& reading, int member,
     reading->ended = true;
     const quorum::PageRead& page = *reading->page;
     tell_(PageAnswered{id_, reading->from, reading->read.page, reading->read.read_point,
-                       page.page_lsn, page.page.view(), &*core_->history()});
+                       page.page_lsn, page.page.view(), &core_->history()->path});
     return reading->done(page);
   }
   Ask(reading);
