@@ -51,6 +51,13 @@ void Segment::Read(CallId call, const quorum::ReadPage& read, SegmentOutlet& out
   if (page < first || page >= first + config_.page_count) {
     return refuse(RefusalReason::kOutOfRange, absl::StrCat("page ", page, " is not in this PG"));
   }
+  // Whoever asks found it on the history that the epoch continued; the epoch may have begun with a
+  // backtrack since.
+  if (!path->path.CanForkAt(read.read_point)) {
+    return refuse(RefusalReason::kOutOfRange,
+                  absl::StrCat("read point ", read.read_point.value(), " is not on the history of ",
+                               "epoch ", read.to.epoch.number));
+  }
   if (read.read_point < log.gc_floor()) {
     SOMETIMES(read_below_the_gc_floor);
     return refuse(RefusalReason::kOutOfRange,
