@@ -175,6 +175,7 @@ struct CreateOptions {
   uint32_t pages_per_pg = 0;  // 0 = 1 GiB of pages
   uint32_t write = 4;
   uint32_t of = 6;
+  quorum::Retention retention;
 };
 
 struct VolumeEntry {
@@ -182,6 +183,7 @@ struct VolumeEntry {
   TimelineId timeline;
   uint32_t page_size = 0;
   uint32_t pages_per_pg = 0;
+  quorum::Retention retention;  // at first; the manifest says what it is now
   quorum::Membership first_pg;
 };
 

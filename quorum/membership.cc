@@ -146,6 +146,11 @@ constexpr int64_t kLatestMarkUs = int64_t{1} << 61;
 
 }  // namespace
 
+absl::Status Retention::Check() const {
+  if (window_ms >= 0 && window_ms <= kLongestWindowMs) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a retention window of ", window_ms, " ms"));
+}
+
 absl::Status Manifest::Check() const {
   const auto bad = [this](const auto&... what) {
     return absl::InvalidArgumentError(
@@ -155,9 +160,7 @@ absl::Status Manifest::Check() const {
   if (!IsValidPageSize(page_size)) return bad("page size ", page_size, " is not possible");
   if (pages_per_pg == 0) return bad("a PG without pages");
   if (geometry_epoch.value() == 0) return bad("geometry epochs start at 1");
-  if (retention.window_ms < 0 || retention.window_ms > kLongestWindowMs) {
-    return bad("a retention window of ", retention.window_ms, " ms");
-  }
+  if (absl::Status status = retention.Check(); !status.ok()) return bad(status.message());
   if (marks.size() > kMaxRetentionMarks) return bad(marks.size(), " retention marks");
   for (size_t i = 0; i < marks.size(); ++i) {
     const int64_t time = marks[i].time.value();

@@ -45,6 +45,7 @@ absl::Status CheckVolumeName(std::string_view name);
 struct Retention {
   int64_t window_ms = int64_t{60} * 60 * 1000;
   uint64_t log_bytes = uint64_t{4} << 30;
+  absl::Status Check() const;  // INVALID_ARGUMENT: a window below zero, or of centuries
   friend bool operator==(const Retention&, const Retention&) = default;
 };
 

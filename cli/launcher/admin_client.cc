@@ -143,26 +143,65 @@ AdminClient::Names AdminClient::ListNames(uint64_t cluster, const std::vector<bo
   return names;
 }
 
-absl::StatusOr<v1::ComputeDescription> AdminClient::DescribeCompute(Millis timeout) {
+namespace {
+
+// One call to the compute process.
+template <class Answer, class Request, class Method>
+absl::StatusOr<Answer> Ask(v1::ComputeService::Stub& stub, Method method, const Request& request,
+                           Millis timeout) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout);
-  v1::ComputeDescription answer;
-  const grpc::Status status = compute_->Describe(&context, {}, &answer);
+  Answer answer;
+  const grpc::Status status = (stub.*method)(&context, request, &answer);
   if (!status.ok()) return proto::FromGrpc(status);
   return answer;
 }
 
+}  // namespace
+
+absl::StatusOr<v1::ComputeDescription> AdminClient::DescribeCompute(Millis timeout) {
+  return Ask<v1::ComputeDescription>(*compute_, &v1::ComputeService::Stub::Describe,
+                                     v1::ComputeDescribeRequest(), timeout);
+}
+
 absl::StatusOr<Lsn> AdminClient::PinReadPoint(const std::string& volume, Millis ttl,
                                               Millis timeout) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
   v1::PinReadPointRequest request;
   request.set_volume(volume);
   request.set_ttl_ms(static_cast<uint64_t>(ttl.count()));
-  v1::PinReadPointAnswer answer;
-  const grpc::Status status = compute_->PinReadPoint(&context, request, &answer);
-  if (!status.ok()) return proto::FromGrpc(status);
-  return Lsn(answer.read_point());
+  const auto answer = Ask<v1::PinReadPointAnswer>(
+      *compute_, &v1::ComputeService::Stub::PinReadPoint, request, timeout);
+  if (!answer.ok()) return answer.status();
+  return Lsn(answer->read_point());
+}
+
+absl::StatusOr<v1::LocateAnswer> AdminClient::Locate(const v1::LocateRequest& request,
+                                                     Millis timeout) {
+  return Ask<v1::LocateAnswer>(*compute_, &v1::ComputeService::Stub::Locate, request, timeout);
+}
+
+absl::StatusOr<v1::BacktrackAnswer> AdminClient::Backtrack(const v1::BacktrackRequest& request,
+                                                           Millis timeout) {
+  return Ask<v1::BacktrackAnswer>(*compute_, &v1::ComputeService::Stub::Backtrack, request,
+                                  timeout);
+}
+
+absl::Status AdminClient::SetRetention(const v1::SetRetentionRequest& request, Millis timeout) {
+  return Ask<v1::SetRetentionAnswer>(*compute_, &v1::ComputeService::Stub::SetRetention, request,
+                                     timeout)
+      .status();
+}
+
+absl::StatusOr<v1::ReadPagesAnswer> AdminClient::ReadPage(const v1::ReadPagesRequest& request,
+                                                          Millis timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  const auto reader = compute_->ReadPages(&context, request);
+  v1::ReadPagesAnswer page;
+  const bool read = reader->Read(&page);
+  if (const grpc::Status status = reader->Finish(); !status.ok()) return proto::FromGrpc(status);
+  if (!read) return absl::InternalError("a read without a page");
+  return page;
 }
 
 }  // namespace hexad::launcher

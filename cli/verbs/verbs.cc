@@ -11,6 +11,9 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddFaults(app, session);
   AddLinks(app, session);
   AddVolume(app, session);
+  AddBacktrack(app, session);
+  AddHistory(app, session);
+  AddPage(app, session);
   AddVerify(app, session);
   AddBench(app, session);
   AddDemo(app, session);

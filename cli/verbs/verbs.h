@@ -16,6 +16,9 @@ void AddLogs(CLI::App& app, Session& session);
 void AddFaults(CLI::App& app, Session& session);  // kill, pause, resume, restart, wipe
 void AddLinks(CLI::App& app, Session& session);   // cut, slow, heal
 void AddVolume(CLI::App& app, Session& session);
+void AddBacktrack(CLI::App& app, Session& session);
+void AddHistory(CLI::App& app, Session& session);
+void AddPage(CLI::App& app, Session& session);
 void AddVerify(CLI::App& app, Session& session);
 void AddBench(CLI::App& app, Session& session);
 void AddDemo(CLI::App& app, Session& session);

@@ -1,4 +1,4 @@
-// hexad volume create|list|show|drop.
+// hexad volume create|list|show|retain|drop.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -12,9 +12,11 @@
 #include "cli/launcher/picture.h"
 #include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/slack.h"
+#include "cli/launcher/time_travel.h"
 #include "cli/launcher/volumes.h"
 #include "cli/status_view.h"
 #include "cli/table.h"
+#include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
 namespace hexad::cli {
@@ -28,9 +30,31 @@ struct VolumeOptions {
   uint32_t page_size = 4096;
   uint32_t pages_per_pg = 0;
   std::string quorum = "4/6";
+  std::string window;
+  std::string log;
   bool force = false;
   bool dry_run = false;
 };
+
+// What --retention and --retention-log say, over what holds now.
+absl::StatusOr<quorum::Retention> Retained(const VolumeOptions& options, quorum::Retention now) {
+  if (!options.window.empty()) {
+    const auto window = ParseWindow(options.window);
+    if (!window.ok()) return window.status();
+    now.window_ms = *window;
+  }
+  if (!options.log.empty()) {
+    const auto bytes = ParseBytes(options.log);
+    if (!bytes.ok()) return bytes.status();
+    now.log_bytes = *bytes;
+  }
+  return now;
+}
+
+std::string RetentionText(const quorum::Retention& retention) {
+  return absl::StrCat(Seconds(static_cast<double>(retention.window_ms) / 1000), " or ",
+                      Bytes(retention.log_bytes), " of log, whichever is less");
+}
 
 constexpr uint32_t kMinPageSize = 4096;
 constexpr uint32_t kMaxPageSize = 65536;
@@ -51,6 +75,9 @@ absl::StatusOr<compute::CreateOptions> CheckedOptions(const VolumeOptions& optio
                        "WRITE/OF: more than half of the copies must confirm a write",
                        "--quorum 4/6"});
   }
+  const auto retention = Retained(options, create.retention);
+  if (!retention.ok()) return retention.status();
+  create.retention = *retention;
   return create;
 }
 
@@ -161,6 +188,38 @@ absl::Status RunShow(const Session& session, const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::Status RunRetain(const Session& session, const VolumeOptions& options) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  const auto state = launcher::OpenInCompute(*launcher, options.name);
+  if (!state.ok()) return state.status();
+  const v1::History& history = state->history();
+  const auto retention =
+      Retained(options, {history.retention_window_ms(), history.retention_log_bytes()});
+  if (!retention.ok()) return retention.status();
+  if (!options.window.empty() || !options.log.empty()) {
+    v1::SetRetentionRequest request;
+    request.set_volume(options.name);
+    request.set_window_ms(retention->window_ms);
+    request.set_log_bytes(retention->log_bytes);
+    const absl::Status set =
+        launcher::AdminClient(launcher->record()).SetRetention(request, launcher::Millis(15'000));
+    if (!set.ok()) {
+      return Explained(set, absl::StrCat("the retention of ", options.name, " is not changed"),
+                       "hexad status");
+    }
+  }
+  if (session.json) {
+    session.Print({{"name", options.name},
+                   {"retention_window_ms", retention->window_ms},
+                   {"retention_log_bytes", retention->log_bytes},
+                   {"can_go_back_to", history.retained_from()}});
+  }
+  session.Say(absl::StrCat("volume ", options.name, " retains ", RetentionText(*retention),
+                           "; it can go back to LSN ", Thousands(history.retained_from()), " now"));
+  return absl::OkStatus();
+}
+
 // What a drop would take away. Whether a writer is heard is found out by the drop itself.
 absl::Status ShowDrop(const Session& session, launcher::Launcher& launcher,
                       const std::string& name) {
@@ -233,7 +292,7 @@ CLI::App* AddNamed(CLI::App& parent, const char* verb, const char* description, 
 }  // namespace
 
 void AddVolume(CLI::App& app, Session& session) {
-  CLI::App* volume = app.add_subcommand("volume", "Create, list, show and drop volumes");
+  CLI::App* volume = app.add_subcommand("volume", "Create, list, show, retain and drop volumes");
   volume->require_subcommand(1);
   auto options = std::make_shared<VolumeOptions>();
 
@@ -245,6 +304,15 @@ void AddVolume(CLI::App& app, Session& session) {
   create->add_option("--quorum", options->quorum, "WRITE/OF")->capture_default_str();
   create->callback([&session, options] {
     session.run = [&session, options] { return RunCreate(session, *options); };
+  });
+
+  for (CLI::App* verb :
+       {create, AddNamed(*volume, "retain", "How far a volume can go back", options)}) {
+    verb->add_option("--retention", options->window, "So long ago: 90s, 24h (1h)");
+    verb->add_option("--retention-log", options->log, "Behind so much log: 512MiB (4GiB)");
+  }
+  volume->get_subcommand("retain")->callback([&session, options] {
+    session.run = [&session, options] { return RunRetain(session, *options); };
   });
 
   CLI::App* list = volume->add_subcommand("list", "Every volume");

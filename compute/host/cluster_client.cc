@@ -42,7 +42,11 @@ absl::StatusOr<VolumeEntry> DecodeEntry(const std::string& name, const std::stri
   for (const quorum::RosterNode& node : *roster) {
     entry.first_pg.members.push_back(quorum::Member{node.node, node.az, node.incarnation});
   }
+  if (wire.has_retention()) {
+    entry.retention = {wire.retention().window_ms(), wire.retention().log_bytes()};
+  }
   absl::Status status = entry.first_pg.Check();
+  if (status.ok()) status = entry.retention.Check();
   if (!quorum::IsValidPageSize(entry.page_size) || entry.pages_per_pg == 0) {
     status = absl::InvalidArgumentError("page size or PG size out of range");
   }
@@ -58,6 +62,8 @@ std::string EncodeEntry(const VolumeEntry& entry) {
   wire.set_pages_per_pg(entry.pages_per_pg);
   wire.set_first_pg(entry.first_pg.pg.value());
   wire.set_write(entry.first_pg.write);
+  wire.mutable_retention()->set_window_ms(entry.retention.window_ms);
+  wire.mutable_retention()->set_log_bytes(entry.retention.log_bytes);
   for (const quorum::Member& member : entry.first_pg.members) {
     proto::ToWire(quorum::RosterNode{member.node, member.az, member.incarnation},
                   wire.add_members());
@@ -66,6 +72,7 @@ std::string EncodeEntry(const VolumeEntry& entry) {
 }
 
 absl::Status CheckOptions(const CreateOptions& options) {
+  if (absl::Status status = options.retention.Check(); !status.ok()) return status;
   if (!quorum::IsValidPageSize(options.page_size)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "page size ", options.page_size, ": it must be a power of two, 4,096 to 65,536 bytes"));
@@ -108,6 +115,7 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
   entry.pages_per_pg = options.pages_per_pg != 0
                            ? options.pages_per_pg
                            : static_cast<uint32_t>(kDefaultPgBytes / options.page_size);
+  entry.retention = options.retention;
   entry.first_pg.pg = quorum::MakePgId(entry.timeline, 0);
   entry.first_pg.write = options.write;
   auto members = quorum::PlaceSegments(entry.first_pg.pg.value(), nodes_->roster,

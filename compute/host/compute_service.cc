@@ -36,6 +36,31 @@ void Tell(const quorum::PgDescription& pg, uint32_t write, v1::PgState* out) {
   }
 }
 
+template <class Wire>
+void TellSteps(const quorum::Path& path, Wire* out) {
+  for (const quorum::PathStep& step : path.steps()) {
+    v1::HistoryStep* wire = out->add_steps();
+    wire->set_epoch_number(step.epoch.number);
+    wire->set_epoch_claimant(step.epoch.claimant);
+    wire->set_first_lsn(step.first_lsn.value());
+    wire->set_last_lsn(step.last_lsn.value());
+    wire->set_timeline(step.timeline.value());
+  }
+}
+
+void TellHistory(const VolumeStatus& status, v1::History* out) {
+  TellSteps(status.history->path, out);
+  for (const quorum::Branch& branch : status.history->branches) {
+    v1::HistoryBranch* wire = out->add_branches();
+    TellSteps(branch.path, wire);
+    wire->set_end(branch.end.at.value());
+    wire->set_left_by(branch.left_by.number);
+  }
+  out->set_retained_from(status.manifest.retained_from.value());
+  out->set_retention_window_ms(status.manifest.retention.window_ms);
+  out->set_retention_log_bytes(status.manifest.retention.log_bytes);
+}
+
 void Tell(const VolumeStatus& status, v1::VolumeState* out) {
   out->set_name(status.name);
   out->set_timeline(status.manifest.timeline.value());
@@ -49,6 +74,7 @@ void Tell(const VolumeStatus& status, v1::VolumeState* out) {
   out->set_mode(std::string(NameOf(status.mode)));
   out->set_mode_reason(status.reason);
   out->set_page_count(status.pages_seen);
+  if (status.history.has_value()) TellHistory(status, out->mutable_history());
   for (size_t i = 0; i < status.pgs.size(); ++i) {
     const uint32_t write = i < status.manifest.pgs.size() ? status.manifest.pgs[i].write : 0;
     Tell(status.pgs[i], write, out->add_pgs());

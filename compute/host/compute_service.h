@@ -40,6 +40,13 @@ class ComputeService final : public v1::ComputeService::Service {
                          grpc::ServerWriter<v1::ReadPagesAnswer>* writer) override;
   grpc::Status PinReadPoint(grpc::ServerContext* context, const v1::PinReadPointRequest* ask,
                             v1::PinReadPointAnswer* answer) override;
+  // In time_travel_service.cc.
+  grpc::Status Locate(grpc::ServerContext* context, const v1::LocateRequest* ask,
+                      v1::LocateAnswer* answer) override;
+  grpc::Status Backtrack(grpc::ServerContext* context, const v1::BacktrackRequest* ask,
+                         v1::BacktrackAnswer* answer) override;
+  grpc::Status SetRetention(grpc::ServerContext* context, const v1::SetRetentionRequest* ask,
+                            v1::SetRetentionAnswer* answer) override;
 
  private:
   struct Pin {

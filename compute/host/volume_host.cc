@@ -46,6 +46,7 @@ VolumeCoreOptions CoreOptions(const ClusterNodes& nodes, const VolumeEntry& entr
   core.named.name = entry.name;
   core.named.page_size = entry.page_size;
   core.named.pages_per_pg = entry.pages_per_pg;
+  core.named.retention = entry.retention;
   core.named.pgs = {entry.first_pg};
   core.roster = nodes.roster;
   core.writer = options.writer;

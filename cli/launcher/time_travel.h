@@ -1,0 +1,20 @@
+// Going back, with the volume's writer if the compute process has it open, without one otherwise.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/launcher/admin_client.h"
+#include "cli/launcher/launcher.h"
+
+namespace hexad::launcher {
+
+// The volume as the compute process has it open. FAILED_PRECONDITION explains that it has not.
+absl::StatusOr<v1::VolumeState> OpenInCompute(Launcher& launcher, const std::string& volume);
+
+// Makes everything after the target invisible. By the compute process if it has the volume open;
+// otherwise this process opens the volume for the moment, as whoever writes next will have to.
+absl::StatusOr<v1::BacktrackAnswer> Backtrack(Launcher& launcher, const std::string& volume,
+                                              const v1::Target& target);
+
+}  // namespace hexad::launcher

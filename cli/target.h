@@ -1,0 +1,25 @@
+// A place in a volume's past, as people write it: an LSN ("12,345" or "12345"), a time
+// ("2026-01-31T12:00:00Z", UTC), or so long ago ("-30s", "-5m", "-1h30m").
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/compute.pb.h"
+
+namespace hexad::cli {
+
+// INVALID_ARGUMENT (usage) says what would have been understood.
+absl::StatusOr<v1::Target> ParseTarget(const std::string& text, int64_t now_us);
+
+// "90s", "24h", "2h30m" -> milliseconds; "512MiB", "4GB", "1000" -> bytes. Usage errors as above.
+absl::StatusOr<int64_t> ParseWindow(const std::string& text);
+absl::StatusOr<uint64_t> ParseBytes(const std::string& text);
+
+// "LSN 12,345 (2026-01-31T12:00:00.123Z)"; without a time if there is none.
+std::string CommitText(const v1::Commit& commit);
+// 2026-01-31T12:00:00.123Z
+std::string TimeText(int64_t unix_us);
+
+}  // namespace hexad::cli

@@ -1,0 +1,126 @@
+// hexad backtrack VOLUME --to LSN|TIME|-30s [--dry-run]: go back in place, in milliseconds; what is
+// left behind stays a branch that can be returned to (docs/fork.md).
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "cli/format.h"
+#include "cli/launcher/explain.h"
+#include "cli/launcher/time_travel.h"
+#include "cli/target.h"
+#include "cli/verbs/verbs.h"
+
+namespace hexad::cli {
+namespace {
+
+using launcher::Failed;
+
+constexpr launcher::Millis kLocate{8'000};
+
+struct BacktrackOptions {
+  std::string volume;
+  std::string to;
+  bool dry_run = false;
+};
+
+nlohmann::ordered_json CommitJson(const v1::Commit& commit) {
+  nlohmann::ordered_json json{{"lsn", commit.lsn()}};
+  if (commit.time_us() != 0) json["time"] = TimeText(commit.time_us());
+  return json;
+}
+
+absl::Status CannotGoBack(const BacktrackOptions& options, const absl::Status& why) {
+  return Failed(why.code(),
+                {absl::StrCat("volume ", options.volume, " did not go back to ", options.to),
+                 std::string(why.message()), absl::StrCat("hexad history ", options.volume)});
+}
+
+// What would become invisible, and how to look at it first.
+absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
+                    const BacktrackOptions& options, const v1::Target& target) {
+  const auto state = launcher::OpenInCompute(launcher, options.volume);
+  if (!state.ok()) return state.status();
+  v1::LocateRequest request;
+  request.set_volume(options.volume);
+  *request.mutable_target() = target;
+  launcher::AdminClient client(launcher.record());
+  const auto found = client.Locate(request, kLocate);
+  if (!found.ok()) return CannotGoBack(options, found.status());
+  const uint64_t from = state->history().retained_from();
+  if (!found->has_before() || found->before().lsn() < from) {
+    return CannotGoBack(options, absl::OutOfRangeError(absl::StrCat(
+                                     "it can go back to LSN ", Thousands(from), " and later")));
+  }
+  const v1::Commit& before = found->before();
+  if (session.json) {
+    nlohmann::ordered_json json{{"volume", options.volume},
+                                {"dry_run", true},
+                                {"would_fork_at", CommitJson(before)},
+                                {"vdl", state->vdl()},
+                                {"can_go_back_to", from}};
+    if (found->has_after()) json["first_invisible"] = CommitJson(found->after());
+    session.Print(json);
+    return absl::OkStatus();
+  }
+  std::cout << "would go back to   " << CommitText(before) << "\n";
+  if (found->has_after()) {
+    std::cout << "invisible then     " << CommitText(found->after()) << " to LSN "
+              << Thousands(state->vdl()) << ": " << Count(state->vdl() - before.lsn(), "log record")
+              << " at most; kept as a branch\n";
+  } else {
+    std::cout << "invisible then     nothing: that is the newest commit\n";
+  }
+  std::cout << "Look first:  hexad page " << options.volume << " 0 --at " << before.lsn()
+            << "    Do it:  hexad backtrack " << options.volume << " --to " << before.lsn() << "\n";
+  return absl::OkStatus();
+}
+
+absl::Status RunBacktrack(const Session& session, const BacktrackOptions& options) {
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  const auto target = ParseTarget(options.to, now_us);
+  if (!target.ok()) return target.status();
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  if (options.dry_run) return RunDry(session, *launcher, options, *target);
+  const auto before = launcher::OpenInCompute(*launcher, options.volume);
+  const auto done = launcher::Backtrack(*launcher, options.volume, *target);
+  if (!done.ok()) return CannotGoBack(options, done.status());
+  if (session.json) {
+    nlohmann::ordered_json json{{"volume", options.volume},
+                                {"forked_at", CommitJson(done->forked_at())},
+                                {"backtrack_us", done->backtrack_us()}};
+    if (done->has_first_left()) json["first_invisible"] = CommitJson(done->first_left());
+    session.Print(json);
+    return absl::OkStatus();
+  }
+  std::cout << "volume " << options.volume << " went back to " << CommitText(done->forked_at())
+            << " in " << Micros(done->backtrack_us()) << "\n";
+  if (done->has_first_left()) {
+    std::cout << "invisible now: " << CommitText(done->first_left()) << " and later\n";
+  }
+  if (before.ok() && done->has_first_left()) {
+    std::cout << "Undo it:  hexad backtrack " << options.volume << " --to " << before->vdl()
+              << "    See it:  hexad history " << options.volume << "\n";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddBacktrack(CLI::App& app, Session& session) {
+  CLI::App* verb = app.add_subcommand("backtrack", "Go back in time, in place");
+  auto options = std::make_shared<BacktrackOptions>();
+  verb->add_option("VOLUME", options->volume, "The volume")->required();
+  verb->add_option("--to", options->to, "LSN, time (2026-01-31T12:00:00Z) or time ago (-30s)")
+      ->required();
+  verb->add_flag("--dry-run", options->dry_run, "Only say where that is and what it would hide");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return RunBacktrack(session, *options); };
+  });
+}
+
+}  // namespace hexad::cli

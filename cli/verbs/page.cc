@@ -1,0 +1,123 @@
+// hexad page VOLUME PAGE [--at LSN|TIME|-30s]: a page as it is, or as it was.
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/format.h"
+#include "cli/launcher/explain.h"
+#include "cli/launcher/time_travel.h"
+#include "cli/target.h"
+#include "cli/verbs/verbs.h"
+
+namespace hexad::cli {
+namespace {
+
+using launcher::Failed;
+
+constexpr launcher::Millis kTimeout{10'000};
+
+struct PageOptions {
+  std::string volume;
+  uint32_t page = 0;
+  std::string at;
+};
+
+// Sixteen bytes a line; lines that repeat the one above are left out, as hexdump does.
+void PrintHex(const std::string& bytes) {
+  std::string above;
+  bool skipping = false;
+  for (size_t at = 0; at < bytes.size(); at += 16) {
+    const std::string line = bytes.substr(at, 16);
+    if (line == above) {
+      if (!skipping) std::cout << "*\n";
+      skipping = true;
+      continue;
+    }
+    skipping = false;
+    above = line;
+    std::cout << absl::StrFormat("%05x ", at);
+    for (const char c : line) std::cout << absl::StrFormat(" %02x", static_cast<uint8_t>(c));
+    std::cout << "  ";
+    for (const char c : line) std::cout << (c >= 32 && c < 127 ? c : '.');
+    std::cout << "\n";
+  }
+}
+
+// The read point that the target means: the last commit at or before it.
+absl::StatusOr<uint64_t> ReadPointOf(launcher::AdminClient& client, const PageOptions& options) {
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  const auto target = ParseTarget(options.at, now_us);
+  if (!target.ok()) return target.status();
+  v1::LocateRequest request;
+  request.set_volume(options.volume);
+  *request.mutable_target() = *target;
+  const auto found = client.Locate(request, kTimeout);
+  if (!found.ok()) return found.status();
+  if (found->has_before()) return found->before().lsn();
+  return absl::OutOfRangeError(absl::StrCat("nothing was committed at or before ", options.at));
+}
+
+absl::Status RunPage(const Session& session, const PageOptions& options) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  const auto state = launcher::OpenInCompute(*launcher, options.volume);
+  if (!state.ok()) return state.status();
+  launcher::AdminClient client(launcher->record());
+  v1::ReadPagesRequest request;
+  request.set_volume(options.volume);
+  request.set_first_page(options.page);
+  request.set_page_count(1);
+  absl::Status failed;
+  if (!options.at.empty()) {
+    const auto read_point = ReadPointOf(client, options);
+    if (read_point.ok()) request.set_read_point(*read_point);
+    failed = read_point.status();
+    if (launcher::ExitCodeOf(failed) == launcher::ExitCode::kUsage) return failed;
+  }
+  absl::StatusOr<v1::ReadPagesAnswer> page = failed;
+  if (failed.ok()) page = client.ReadPage(request, kTimeout);
+  if (!page.ok()) {
+    return Failed(
+        page.status().code(),
+        {absl::StrCat("page ", options.page, " of volume ", options.volume, " cannot be read",
+                      options.at.empty() ? "" : " there"),
+         std::string(page.status().message()), absl::StrCat("hexad history ", options.volume)});
+  }
+  if (session.json) {
+    session.Print({{"volume", options.volume},
+                   {"page", page->page()},
+                   {"page_lsn", page->page_lsn()},
+                   {"read_point", page->read_point()},
+                   {"hex", absl::BytesToHexString(page->data())}});
+    return absl::OkStatus();
+  }
+  std::cout << "page " << Thousands(options.page) << " of " << options.volume << " at LSN "
+            << Thousands(page->read_point()) << ": "
+            << (page->page_lsn() == 0
+                    ? std::string("never written")
+                    : absl::StrCat("last changed by LSN ", Thousands(page->page_lsn())))
+            << "\n";
+  PrintHex(page->data());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPage(CLI::App& app, Session& session) {
+  CLI::App* verb = app.add_subcommand("page", "Read a page as it is, or as it was");
+  auto options = std::make_shared<PageOptions>();
+  verb->add_option("VOLUME", options->volume, "The volume")->required();
+  verb->add_option("PAGE", options->page, "Its number, from 0")->required();
+  verb->add_option("--at", options->at, "LSN, time (2026-01-31T12:00:00Z) or time ago (-30s)");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return RunPage(session, *options); };
+  });
+}
+
+}  // namespace hexad::cli
