@@ -66,7 +66,9 @@ absl::StatusOr<compute::CreateOptions> CheckedOptions(const VolumeOptions& optio
                        "a page is a power of two from 4096 to 65536 bytes", "--page-size 4096"});
   }
   const std::vector<std::string> parts = absl::StrSplit(options.quorum, '/');
-  compute::CreateOptions create{.page_size = size, .pages_per_pg = options.pages_per_pg};
+  compute::CreateOptions create;
+  create.page_size = size;
+  create.pages_per_pg = options.pages_per_pg;
   const bool numbers = parts.size() == 2 && absl::SimpleAtoi(parts[0], &create.write) &&
                        absl::SimpleAtoi(parts[1], &create.of);
   if (!numbers ||
