@@ -139,7 +139,8 @@ class History : public WorldView {
   void Issue(ProcessId writer, uint32_t epoch, uint64_t first, uint64_t commit) {
     const std::vector<PageWrite> writes = {
         {PageNo(0), quorum::RecordKind::kDelta, 0, std::string(4, 'x')}};
-    Tell(MtrIssued{writer, Epoch(epoch), Lsn(first), Lsn(commit), &writes});
+    Tell(MtrIssued{writer, Epoch(epoch), Lsn(first), Lsn(commit), &writes,
+                   CommitTime(static_cast<int64_t>(commit))});
   }
   template <class Answer>
   void Answers(NodeIndex node, uint32_t epoch, Answer answer) {
