@@ -259,4 +259,49 @@ struct GossipFill {
   std::optional<EpochId> branch = std::nullopt;
 };
 
+// ---- scrub (docs/scrub.md) ----------------------------------------------------------------------
+
+// What some pages are at one LSN, for whoever compares; or the versions that make one of them.
+struct ScrubAsk {
+  Envelope to;  // to.epoch: the newest epoch that the asker accepted
+  PageNo first_page;
+  uint32_t page_count = 0;  // at most kMaxScrubPages
+  Lsn at;                   // on the epoch's history; durable
+  // The versions of first_page too, from a page store that holds everything up to `coalesced`.
+  bool with_versions = false;
+  Lsn coalesced;
+};
+inline constexpr uint32_t kMaxScrubPages = 64;
+
+struct PageDigest {
+  enum class State : uint8_t {
+    kWhole = 1,
+    kDamaged = 2,          // the timeline's own versions fail a checksum, or have a hole
+    kInheritedDamage = 3,  // those of an ancestor do: the ancestor's scrub is to mend them
+  };
+  State state = State::kWhole;
+  Lsn page_lsn;           // None(): never written
+  uint64_t checksum = 0;  // of the page; 0 unless it is whole and was written
+  friend bool operator==(const PageDigest&, const PageDigest&) = default;
+  friend auto operator<=>(const PageDigest&, const PageDigest&) = default;
+};
+
+// One value of the page store under a timeline's own keys.
+struct StoredVersion {
+  Lsn lsn;
+  bool is_image = false;
+  BytesRef bytes;
+};
+
+struct ScrubFill {
+  Envelope from;
+  std::vector<PageDigest> digests;  // one per page that was asked for
+  // With versions: everything that the responder holds of the page, by LSN; its marks.
+  Lsn coalesced;
+  Lsn gc_floor;
+  std::vector<StoredVersion> versions;
+};
+// Of one answer's versions together. A page with more of them is repaired once they were merged.
+inline constexpr size_t kMaxScrubBytes = size_t{4} << 20;
+
 }  // namespace hexad::quorum

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "process/server_process.h"
+#include "quorum/messages.h"
 #include "spdlog/spdlog.h"
 #include "storage-node/host/node_host.h"
 #include "topology/topology.h"
@@ -28,6 +29,7 @@ struct Flags {
   std::string topology;
   std::string metrics;
   std::string log_level = "info";
+  uint32_t scrub_pages = hexad::quorum::kMaxScrubPages;
 };
 
 void Declare(CLI::App& app, Flags& flags) {
@@ -40,6 +42,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--az", flags.az, "availability zone (default: as in the cluster file)");
   app.add_option("--listen", flags.listen, "host:port (default: as in the cluster file)");
   app.add_option("--metrics", flags.metrics, "host:port for Prometheus (default: none)");
+  app.add_option("--scrub-pages", flags.scrub_pages,
+                 "pages checked against peers every 200 ms; 0 = no scrub")
+      ->check(CLI::Range(uint32_t{0}, hexad::quorum::kMaxScrubPages))
+      ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember(hexad::process::LogLevels()))
       ->capture_default_str();
@@ -70,6 +76,7 @@ absl::StatusOr<NodeHostOptions> OptionsFrom(const Flags& flags) {
   options.data_dir = flags.data;
   options.metrics_address = flags.metrics;
   options.cluster = topology->nodes;
+  options.scrub_pages = flags.scrub_pages;
   for (const auto& [what, address] :
        {std::pair("--listen", options.listen), std::pair("--metrics", options.metrics_address)}) {
     if (address.empty()) continue;

@@ -46,6 +46,9 @@ void AddDescription(const v1::NodeDescription& said, const ClusterRecord& record
   picture.disk_bytes = said.disk_bytes();
   picture.resident_bytes = said.resident_bytes();
   picture.disk_full = said.disk_full();
+  const v1::ScrubProgress& scrub = said.scrub();
+  picture.scrub = {scrub.rounds(),    scrub.pages(),    scrub.damaged(),
+                   scrub.different(), scrub.repaired(), scrub.unrepaired()};
 }
 
 struct SegmentOfNode {

@@ -28,6 +28,16 @@ enum class NodeState {
 // "up", ...; a silent node is "down" to programs.
 const char* NameOf(NodeState state);
 
+// Of the scrub, since the node started.
+struct ScrubPicture {
+  uint64_t rounds = 0;  // over everything that the node holds
+  uint64_t pages = 0;
+  uint64_t damaged = 0;
+  uint64_t different = 0;
+  uint64_t repaired = 0;
+  uint64_t unrepaired = 0;
+};
+
 struct NodePicture {
   std::string id;
   std::string az;
@@ -39,6 +49,7 @@ struct NodePicture {
   uint64_t disk_bytes = 0;
   uint64_t resident_bytes = 0;
   bool disk_full = false;
+  ScrubPicture scrub = {};
   bool ended_by_itself = false;  // the folder remembers a process that nobody stopped
 };
 

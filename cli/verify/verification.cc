@@ -8,7 +8,6 @@
 #include "absl/strings/str_join.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
-#include "cli/launcher/picture.h"
 #include "cli/progress.h"
 #include "cli/verify/pinned_volume.h"
 
@@ -33,6 +32,23 @@ absl::StatusOr<uint64_t> PagesToCompare(const launcher::ClusterPicture& cluster,
     pages = std::max<uint64_t>(pages, uint64_t{page.value()} + 1);
   }
   return pages;
+}
+
+launcher::ScrubPicture ScrubOf(const launcher::ClusterPicture& cluster) {
+  launcher::ScrubPicture all;
+  bool first = true;
+  for (const launcher::NodePicture& node : cluster.nodes) {
+    if (node.state != launcher::NodeState::kUp) continue;
+    const launcher::ScrubPicture& scrub = node.scrub;
+    all.rounds = first ? scrub.rounds : std::min(all.rounds, scrub.rounds);
+    all.pages += scrub.pages;
+    all.damaged += scrub.damaged;
+    all.different += scrub.different;
+    all.repaired += scrub.repaired;
+    all.unrepaired += scrub.unrepaired;
+    first = false;
+  }
+  return all;
 }
 
 }  // namespace
@@ -60,14 +76,15 @@ absl::StatusOr<Verification> Verify(launcher::Launcher& launcher, const VerifyRe
   hooks.progress = [&](uint64_t done, uint64_t of) { progress.Set(done, of); };
   if (acks) hooks.seen = [&](PageNo page, std::string_view bytes) { acks->Show(page, bytes); };
   SegmentReader reader(launcher.record().Topology(), pinned->read_point);
-  const auto pages =
-      PagesToCompare(launcher::Look(launcher), request.volume, acks ? &*acks : nullptr);
+  const launcher::ClusterPicture cluster = launcher::Look(launcher);
+  const auto pages = PagesToCompare(cluster, request.volume, acks ? &*acks : nullptr);
   if (!pages.ok()) return pages.status();
   auto comparison = CompareSegments(reader, *pages, hooks);
   if (!comparison.ok()) return comparison.status();
 
   Verification verification;
   verification.volume = request.volume;
+  verification.scrub = ScrubOf(cluster);
   verification.epoch = pinned->read_point.epoch.number;
   verification.read_point = pinned->read_point.lsn;
   verification.comparison = *std::move(comparison);
@@ -137,6 +154,11 @@ void PrintVerification(const Verification& verification, std::ostream& out) {
         << " partly there";
   }
   out << "   (" << Seconds(verification.seconds) << ")\n";
+  const launcher::ScrubPicture& scrub = verification.scrub;
+  out << "scrub since the nodes started: " << Count(scrub.rounds, "round") << ", "
+      << Thousands(scrub.pages) << " pages checked, " << scrub.damaged << " damaged, "
+      << scrub.different << " different, " << scrub.repaired << " repaired, " << scrub.unrepaired
+      << " not yet\n";
 }
 
 nlohmann::ordered_json VerificationJson(const Verification& verification) {
@@ -154,6 +176,13 @@ nlohmann::ordered_json VerificationJson(const Verification& verification) {
                                  {"pages_different", comparison.different_pages},
                                  {"differences", differences},
                                  {"left_out", comparison.left_out},
+                                 {"scrub",
+                                  {{"rounds", verification.scrub.rounds},
+                                   {"pages", verification.scrub.pages},
+                                   {"damaged", verification.scrub.damaged},
+                                   {"different", verification.scrub.different},
+                                   {"repaired", verification.scrub.repaired},
+                                   {"unrepaired", verification.scrub.unrepaired}}},
                                  {"took_ms", static_cast<int64_t>(verification.seconds * 1000)},
                                  {"ok", VerdictOf(verification).ok()}};
   if (verification.acks) {

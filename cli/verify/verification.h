@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "bench/workload/ack_check.h"
 #include "cli/launcher/launcher.h"
+#include "cli/launcher/picture.h"
 #include "cli/verify/compare.h"
 
 namespace hexad::cli {
@@ -33,6 +34,7 @@ struct Verification {
   Lsn read_point;
   Comparison comparison;
   std::optional<workload::AckVerdict> acks;
+  launcher::ScrubPicture scrub;  // of all nodes together, but for `rounds`: of the slowest
   double seconds = 0;
 };
 

@@ -213,6 +213,7 @@ void NodeCore::On(const ReadAsked& asked, Instant, Effects& out) {
 
 void NodeCore::On(const Tick&, Instant now, Effects& out) {
   idle_at_bytes_.reset();
+  TickScrub(now, out);
   if (now < gossip_due_) return;
   gossip_due_ = now + options_.gossip_every;
   Outlet outlet(*this, out);
@@ -250,7 +251,7 @@ void NodeCore::On(const PeerAnswered& answered, Instant, Effects& out) {
 }
 
 void NodeCore::MaybeCoalesce(Effects& out) {
-  if (coalescing_.has_value()) return;
+  if (coalescing_.has_value() || reserved_) return;
   const bool early = BUGGIFY(coalescing_starts_early);
   if (hot_bytes_ < options_.coalesce_at_bytes && !early) return;
   // Looking costs a walk over all segments: after one that found nothing, wait for news.
@@ -277,7 +278,7 @@ void NodeCore::MaybeCoalesce(Effects& out) {
   idle_at_bytes_ = hot_bytes_;
 }
 
-void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
+void NodeCore::On(const Coalesced& coalesced, Instant now, Effects& out) {
   INVARIANT(coalescing_.has_value());
   const auto [ticket, pg, timeline, up_to] = *coalescing_;
   INVARIANT(ticket == coalesced.ticket);
@@ -289,7 +290,7 @@ void NodeCore::On(const Coalesced& coalesced, Instant, Effects& out) {
               [&, timeline = timeline, up_to = up_to](Segment& s, SegmentOutlet&) {
                 s.OnCoalesced(timeline, up_to, coalesced.status.ok());
               });
-  for (const DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) StartDrop(drop, out);
+  StartWaitingDrops(now, out);
   Outlet outlet(*this, out);
   for (auto& [id, segment] : segments_) {
     if (!dropping_.contains(id)) segment->GoOnGossiping(outlet);

@@ -80,6 +80,25 @@ struct Coalesced {
   absl::Status status;
 };
 
+// A peer's scrub asks.
+struct ScrubAsked {
+  CallId call;
+  quorum::ScrubAsk ask;
+};
+
+// What came of ScrubOwn or ScrubPeer; nothing if it could not be read, was refused, or got lost.
+struct Scrubbed {
+  uint64_t question = 0;
+  NodeId peer;  // empty: this node
+  std::optional<quorum::ScrubFill> fill;
+};
+
+// A Repair was written, or not. RESOURCE_EXHAUSTED: nothing of it is stored. Any other failure
+// stops the node.
+struct Repaired {
+  absl::Status status;
+};
+
 struct FormAsked {
   CallId call;
   ClusterId cluster;
@@ -102,9 +121,9 @@ struct DropSegmentsAsked {
   std::vector<PgId> pgs;
 };
 
-using NodeInput =
-    std::variant<Tick, RequestReceived, StreamClosed, Persisted, NotPersisted, ReadAsked,
-                 GossipAsked, PeerAnswered, Coalesced, FormAsked, RegisterAsked, DropSegmentsAsked>;
+using NodeInput = std::variant<Tick, RequestReceived, StreamClosed, Persisted, NotPersisted,
+                               ReadAsked, GossipAsked, PeerAnswered, Coalesced, ScrubAsked,
+                               Scrubbed, Repaired, FormAsked, RegisterAsked, DropSegmentsAsked>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -155,6 +174,31 @@ struct Coalesce {
   CoalescePlan plan;
 };
 
+// Carry out with RunScrub (io/scrub_runner.h) in the background, then answer the call with a
+// ScrubFill, if MayServe(plan) still holds ...
+struct ServeScrub {
+  CallId call;
+  ScrubPlan plan;
+};
+
+// ... or give it back as Scrubbed.
+struct ScrubOwn {
+  uint64_t question = 0;
+  ScrubPlan plan;
+};
+
+// Give back what it answers as Scrubbed.
+struct ScrubPeer {
+  uint64_t question = 0;
+  NodeId peer;
+  quorum::ScrubAsk ask;
+};
+
+// Write the batch (kOrdered), then give back Repaired.
+struct Repair {
+  StoreBatch batch;
+};
+
 // The end of a unary call that needs no plan.
 struct CallRefused {
   CallId call;
@@ -178,9 +222,9 @@ struct DropSegmentsDone {
   absl::Status status;
 };
 
-using NodeEffect =
-    std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, ServeFind, AskPeer, Coalesce,
-                 CallRefused, FormDone, RegisterDone, DropSegmentsDone>;
+using NodeEffect = std::variant<Persist, Reply, ServeRead, ServeGossip, ServeFetch, ServeFind,
+                                AskPeer, Coalesce, ServeScrub, ScrubOwn, ScrubPeer, Repair,
+                                CallRefused, FormDone, RegisterDone, DropSegmentsDone>;
 
 // ---- the core -----------------------------------------------------------------------------------
 
@@ -195,6 +239,20 @@ struct NodeOptions {
   size_t hot_log_limit_bytes = 128 << 20;  // hot log in memory over all segments: above it
                                            // appends are refused (kOverloaded)
   Duration gossip_every = Duration::Millis(200);
+  // Scrub: so many pages are checked every so often (0 = none), at most quorum::kMaxScrubPages.
+  Duration scrub_every = Duration::Millis(200);
+  uint32_t scrub_pages = quorum::kMaxScrubPages;
+};
+
+// What the scrub has done since the node started.
+struct ScrubProgress {
+  uint64_t rounds = 0;            // over everything that this node holds
+  uint64_t pages_this_round = 0;  // checked so far
+  uint64_t pages = 0;             // in all
+  uint64_t damaged = 0;           // pages whose versions fail a checksum, or have a hole
+  uint64_t different = 0;         // or were not what most peers have
+  uint64_t repaired = 0;
+  uint64_t unrepaired = 0;  // no peer could say or give what is right; the next round tries again
 };
 
 // Questions of one round of gossip. A node answers more peers than one at a time, each with up to
@@ -227,6 +285,7 @@ struct SegmentDescription {
   bool dropped = false;  // kept for its clones alone; it answers nobody
 };
 
+class Scrub;
 class Segment;
 struct Continuation;
 
@@ -257,12 +316,14 @@ class NodeCore {
   // To be asked after a read's versions were read, before the page is given away. False: versions
   // below its read point may have been merged away meanwhile; refuse it with kOutOfRange.
   bool MayServe(const ReadPlan& plan) const;
+  bool MayServe(const ScrubPlan& plan) const;
   Instant NextDeadline() const;
   void CheckInvariants() const;
 
   ClusterId cluster() const { return cluster_; }
   const std::vector<quorum::RosterNode>& roster() const { return roster_; }
   std::vector<SegmentDescription> Describe(Instant now) const;
+  const ScrubProgress& scrub() const;
   // Registers whose key starts with `prefix`.
   std::vector<std::pair<std::string, quorum::RegisterState>> Registers(
       std::string_view prefix) const;
@@ -273,6 +334,7 @@ class NodeCore {
 
  private:
   class Outlet;
+  class ScrubAround;
   // Who waits for a batch: a segment, or the end of a call of the node's own.
   struct SegmentWait {
     PgId pg;
@@ -313,6 +375,10 @@ class NodeCore {
   void On(const GossipAsked& asked, Instant now, Effects& out);
   void On(const PeerAnswered& answered, Instant now, Effects& out);
   void On(const Coalesced& coalesced, Instant now, Effects& out);
+  void TickScrub(Instant now, Effects& out);
+  void On(const ScrubAsked& asked, Instant now, Effects& out);
+  void On(const Scrubbed& scrubbed, Instant now, Effects& out);
+  void On(const Repaired& repaired, Instant now, Effects& out);
   void On(const FormAsked& asked, Instant now, Effects& out);
   void On(const RegisterAsked& asked, Instant now, Effects& out);
   void On(const DropSegmentsAsked& asked, Instant now, Effects& out);
@@ -327,6 +393,10 @@ class NodeCore {
   void Complete(Ticket ticket, bool persisted, Effects& out);
   // Starts a coalescing if one is due and none is under way: one at a time per node.
   void MaybeCoalesce(Effects& out);
+  // The coalescer's or the scrub's last write would come after a drop and bring something back.
+  bool MustWait(const DropSegmentsAsked& asked, Instant now, Effects& out);
+  bool LeaveToDrop(PgId pg, Instant now, Effects& out);
+  void StartWaitingDrops(Instant now, Effects& out);
   void StartDrop(const DropSegmentsAsked& asked, Effects& out);
   // The segment, unless it is not here or is about to go.
   Segment* Find(PgId pg) const;
@@ -360,7 +430,9 @@ class NodeCore {
   size_t hot_bytes_ = 0;  // over all segments, after each step
   // After an attempt that found nothing to coalesce: what hot_bytes_ was then.
   std::optional<size_t> idle_at_bytes_;
-  std::vector<DropSegmentsAsked> waiting_drops_;  // of a segment that is being coalesced
+  std::unique_ptr<Scrub> scrub_;
+  bool reserved_ = false;                         // by the scrub: no coalescing starts
+  std::vector<DropSegmentsAsked> waiting_drops_;  // of a segment that is being written to
   std::multiset<PgId> dropping_;      // asked for, not yet durable: such a segment answers nobody
   std::optional<ClusterId> forming_;  // asked for, not yet durable
   Instant gossip_due_;

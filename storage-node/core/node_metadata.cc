@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "quorum/base/check.h"
 #include "storage-node/core/node_core.h"
+#include "storage-node/core/scrub.h"
 #include "storage-node/core/segment.h"
 #include "storage-node/core/segment_state.h"
 
@@ -22,7 +23,10 @@ struct NodeCore::Loading {
 };
 
 NodeCore::NodeCore(NodeOptions options)
-    : options_(std::move(options)), loading_(std::make_unique<Loading>()), prng_(options_.seed) {}
+    : options_(std::move(options)),
+      loading_(std::make_unique<Loading>()),
+      prng_(options_.seed),
+      scrub_(std::make_unique<Scrub>(options_.scrub_every, options_.scrub_pages, prng_.Next())) {}
 
 NodeCore::~NodeCore() = default;
 
@@ -225,7 +229,7 @@ std::vector<std::pair<std::string, quorum::RegisterState>> NodeCore::Registers(
 
 // --- dropping ------------------------------------------------------------------------------------
 
-void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
+void NodeCore::On(const DropSegmentsAsked& asked, Instant now, Effects& out) {
   if (auto status = CheckCluster(asked.cluster); !status.ok()) {
     out.push_back(DropSegmentsDone{asked.call, std::move(status)});
     return;
@@ -233,13 +237,30 @@ void NodeCore::On(const DropSegmentsAsked& asked, Instant, Effects& out) {
   for (const PgId pg : asked.pgs) {
     if (Segment* segment = Find(pg)) segment->StartDrop(asked.timeline);
   }
-  // The coalescer's last write would come after the drop and bring the segment's mark back.
-  if (coalescing_.has_value() && std::find(asked.pgs.begin(), asked.pgs.end(),
-                                           std::get<PgId>(*coalescing_)) != asked.pgs.end()) {
+  if (MustWait(asked, now, out)) {
     waiting_drops_.push_back(asked);
-    return;
+  } else {
+    StartDrop(asked, out);
   }
-  StartDrop(asked, out);
+}
+
+bool NodeCore::MustWait(const DropSegmentsAsked& asked, Instant now, Effects& out) {
+  const auto is_asked = [&](PgId pg) {
+    return std::find(asked.pgs.begin(), asked.pgs.end(), pg) != asked.pgs.end();
+  };
+  if (coalescing_.has_value() && is_asked(std::get<PgId>(*coalescing_))) return true;
+  return std::any_of(asked.pgs.begin(), asked.pgs.end(),
+                     [&](PgId pg) { return !LeaveToDrop(pg, now, out); });
+}
+
+void NodeCore::StartWaitingDrops(Instant now, Effects& out) {
+  for (DropSegmentsAsked& drop : std::exchange(waiting_drops_, {})) {
+    if (MustWait(drop, now, out)) {
+      waiting_drops_.push_back(std::move(drop));
+    } else {
+      StartDrop(drop, out);
+    }
+  }
 }
 
 // Also what is not in memory is dropped on the disk: an earlier drop may have left remains.

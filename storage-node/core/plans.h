@@ -58,6 +58,16 @@ struct LogPlan {
   std::optional<EpochId> branch = std::nullopt;
 };
 
+// Some pages as of one LSN, for comparison (docs/scrub.md).
+struct ScrubPlan {
+  quorum::Envelope envelope;
+  std::vector<ReadPlan> pages;
+  bool every_version = false;  // read all that the timeline has of them, not only what they need
+  bool with_versions = false;  // and give those of the first page
+  Lsn coalesced;               // the page store holds all up to here
+  Lsn gc_floor;
+};
+
 // Where a history can be forked: FindInChain (chain_index.h) carries it out.
 struct FindPlan {
   quorum::Envelope envelope;

@@ -92,6 +92,8 @@ class SegmentOutlet {
   virtual bool MayTake(bool closes_gap, size_t taken_bytes = 0) const = 0;
 };
 
+struct ScrubRange;  // core/scrub.h
+
 class Segment {
  public:
   Segment(NodeId self, SegmentConfig config);
@@ -142,6 +144,15 @@ class Segment {
   // The timeline with the most hot log, if that is at least `min_bytes` and some of it may leave.
   std::optional<CoalescePlan> PlanCoalesce(size_t min_bytes);
   void OnCoalesced(TimelineId timeline, Lsn up_to, bool done);
+
+  // Scrub (core/scrub.h). The pages that follow `after`, on the same timeline or a later one.
+  std::optional<ScrubRange> ScrubAfter(const std::optional<ScrubRange>& after) const;
+  // What to ask about pages of a timeline. Nothing if it is not whole, or keeps no history now.
+  std::optional<quorum::ScrubAsk> ScrubQuestion(const ScrubRange& range) const;
+  absl::StatusOr<ScrubPlan> PlanScrub(const quorum::ScrubAsk& ask) const;
+  bool MayServe(const ScrubPlan& plan) const;
+  // `fill` in the place of the page's own versions. Nothing if it does not fit what is here now.
+  std::optional<StoreBatch> PlanRepair(const quorum::ScrubAsk& ask, const quorum::ScrubFill& fill);
 
   const SegmentConfig& config() const { return config_; }
   size_t hot_bytes() const;

@@ -58,6 +58,13 @@ struct DropVersion {
   Lsn lsn;
 };
 
+// The page loses every version that one timeline has of it.
+struct DropPage {
+  PgId pg;
+  PageNo page;
+  TimelineId timeline;
+};
+
 // Every meta key of one PG on this node starts with this: "pg/" + 16 hex digits + "/".
 inline std::string SegmentMetaPrefix(PgId pg) {
   return absl::StrCat("pg/", absl::Hex(pg.value(), absl::kZeroPad16), "/");
@@ -91,8 +98,8 @@ struct DropTimeline {
   TimelineId timeline;
 };
 
-using StoreOp = std::variant<PutBoxcar, DropLog, PutVersion, DropVersion, PutMeta, DropMeta,
-                             DropSegment, DropTimeline>;
+using StoreOp = std::variant<PutBoxcar, DropLog, PutVersion, DropVersion, DropPage, PutMeta,
+                             DropMeta, DropSegment, DropTimeline>;
 
 struct StoreBatch {
   std::vector<StoreOp> ops;

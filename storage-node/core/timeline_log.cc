@@ -310,6 +310,16 @@ Lsn TimelineLog::LowestBranching() const {
   return lowest;
 }
 
+Lsn TimelineLog::FloorAt(Lsn up_to) const {
+  return std::max(mark_.gc_floor, std::min({pgmrpl_, up_to, LowestFork(), LowestBranching()}));
+}
+
+std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
+  if (floor > FloorAt(mark_.up_to)) return std::nullopt;
+  mark_.gc_floor = std::max(mark_.gc_floor, floor);
+  return MarkAt(mark_.up_to, mark_.gc_floor);
+}
+
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
   // What clones see was whole here when they were made.
   Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
@@ -329,8 +339,7 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
   }
   if (plan.boxcars.empty()) return std::nullopt;
   plan.timeline = timeline_;
-  plan.floor =
-      std::max(mark_.gc_floor, std::min({pgmrpl_, plan.up_to, LowestFork(), LowestBranching()}));
+  plan.floor = FloorAt(plan.up_to);
   std::vector<LsnRange> kept;
   for (const Kept& history : Histories()) {
     AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);

@@ -121,6 +121,9 @@ class TimelineLog {
   // The marks to persist before and after that plan is carried out.
   CoalescedMark MarkBefore(const CoalescePlan& plan) const;
   CoalescedMark MarkAfter(const CoalescePlan& plan) const;
+  // The floor becomes at least `floor`, as a peer has it whose versions replace some of this
+  // segment's: the mark to persist with them. Nothing if something here still needs what is below.
+  std::optional<CoalescedMark> RaiseFloor(Lsn floor);
   // Read points below the plan's floor are refused from the moment somebody may merge them away.
   void CoalesceStarted(const CoalescePlan& plan);
   void CoalesceDone(Lsn up_to);
@@ -147,7 +150,8 @@ class TimelineLog {
   // Forgets a boxcar that no kept history sees.
   void ForgetIfDead(Lsn first_lsn);
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
-  Lsn LowestBranching() const;  // Max() if there is no branch
+  Lsn LowestBranching() const;   // Max() if there is no branch
+  Lsn FloorAt(Lsn up_to) const;  // the highest that may be, once everything up to there is stored
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;
   // The last of a boxcar's records that a kept history sees.

@@ -15,6 +15,7 @@ constexpr size_t kMaxRegistersBytes = 6 << 20;  // of one answer, below the larg
 
 constexpr char kReadPage[] = "/hexad.v1.SegmentService/ReadPage";
 constexpr char kGossip[] = "/hexad.v1.SegmentService/Gossip";
+constexpr char kScrub[] = "/hexad.v1.SegmentService/Scrub";
 
 // False after it has answered a request that is none.
 bool Parse(UnaryCall& call, google::protobuf::Message& request) {
@@ -34,6 +35,7 @@ const std::map<std::string, CallRouter::Method>& CallRouter::Methods() {
   static const auto* methods = new std::map<std::string, Method>{
       {kReadPage, &CallRouter::ReadPage},
       {kGossip, &CallRouter::Gossip},
+      {kScrub, &CallRouter::Scrub},
       {"/hexad.v1.NodeService/Describe", &CallRouter::DescribeNode},
       {"/hexad.v1.NodeService/Form", &CallRouter::Form},
       {"/hexad.v1.NodeService/PrepareRegister", &CallRouter::PrepareRegister},
@@ -71,6 +73,12 @@ CallRouter::Waiting CallRouter::Take(CallId call) {
   return waiting;
 }
 
+CallRouter::Kind CallRouter::KindOf(CallId call) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = waiting_.find(call);
+  return found == waiting_.end() ? Kind::kRead : found->second.kind;
+}
+
 template <class Asked>
 void CallRouter::Ask(UnaryCall& call, Kind kind, Asked asked) {
   asked.call = Wait(call, kind);
@@ -92,6 +100,12 @@ void CallRouter::Gossip(UnaryCall& call) {
   auto ask = proto::FromWire(request);
   if (!ask.ok()) return call.Fail(ask.status());
   Ask(call, Kind::kGossip, GossipAsked{{}, *std::move(ask)});
+}
+
+void CallRouter::Scrub(UnaryCall& call) {
+  v1::ScrubAsk request;
+  if (!Parse(call, request)) return;
+  Ask(call, Kind::kScrub, ScrubAsked{{}, proto::FromWire(request)});
 }
 
 void CallRouter::DescribeNode(UnaryCall& call) {
@@ -190,34 +204,36 @@ void CallRouter::DropSegments(UnaryCall& call) {
 
 // ---- answers ------------------------------------------------------------------------------------
 
-void CallRouter::Answer(CallId call, const proto::ReadAnswer& answer) {
+template <class Wire, class Outcome>
+void CallRouter::AnswerAs(CallId call, const Outcome& answer) {
   const Waiting waiting = Take(call);
   if (waiting.call == nullptr) return;
-  v1::ReadPageAnswer wire;
+  Wire wire;
   proto::ToWire(answer, &wire);
   waiting.call->Answer(wire);
+}
+
+void CallRouter::Answer(CallId call, const proto::ReadAnswer& answer) {
+  AnswerAs<v1::ReadPageAnswer>(call, answer);
 }
 
 void CallRouter::Answer(CallId call, const proto::GossipAnswer& answer) {
-  const Waiting waiting = Take(call);
-  if (waiting.call == nullptr) return;
-  v1::GossipFill wire;
-  proto::ToWire(answer, &wire);
-  waiting.call->Answer(wire);
+  AnswerAs<v1::GossipFill>(call, answer);
+}
+
+void CallRouter::Answer(CallId call, const proto::ScrubAnswer& answer) {
+  AnswerAs<v1::ScrubFill>(call, answer);
 }
 
 void CallRouter::Refuse(const CallRefused& refused) {
-  const Waiting waiting = Take(refused.call);
-  if (waiting.call == nullptr) return;
-  if (waiting.kind == Kind::kGossip) {
-    v1::GossipFill wire;
-    proto::ToWire(proto::GossipAnswer(refused.refused), &wire);
-    waiting.call->Answer(wire);
-    return;
+  switch (KindOf(refused.call)) {
+    case Kind::kGossip:
+      return Answer(refused.call, proto::GossipAnswer(refused.refused));
+    case Kind::kScrub:
+      return Answer(refused.call, proto::ScrubAnswer(refused.refused));
+    default:
+      return Answer(refused.call, proto::ReadAnswer(refused.refused));
   }
-  v1::ReadPageAnswer wire;
-  proto::ToWire(proto::ReadAnswer(refused.refused), &wire);
-  waiting.call->Answer(wire);
 }
 
 void CallRouter::Done(const FormDone& done) {

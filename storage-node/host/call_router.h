@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/node.pb.h"
 #include "proto/read_codec.h"
+#include "proto/scrub_codec.h"
 #include "storage-node/core/node_core.h"
 #include "storage-node/host/node_driver.h"
 #include "storage-node/io/unary_call.h"
@@ -35,6 +36,7 @@ class CallRouter {
   // The ends of calls. Each does nothing if the call has been answered already.
   void Answer(CallId call, const proto::ReadAnswer& answer);
   void Answer(CallId call, const proto::GossipAnswer& answer);
+  void Answer(CallId call, const proto::ScrubAnswer& answer);
   void Refuse(const CallRefused& refused);
   void Done(const FormDone& done);
   void Done(const RegisterDone& done);
@@ -49,6 +51,7 @@ class CallRouter {
 
   void ReadPage(UnaryCall& call);
   void Gossip(UnaryCall& call);
+  void Scrub(UnaryCall& call);
   void DescribeNode(UnaryCall& call);
   void AnswerDescription(UnaryCall& call, bool with_segments);
   void Form(UnaryCall& call);
@@ -58,7 +61,7 @@ class CallRouter {
   void DropSegments(UnaryCall& call);
 
   // What the answer to a waiting call looks like.
-  enum class Kind { kRead, kGossip, kForm, kRegister, kDrop };
+  enum class Kind { kRead, kGossip, kScrub, kForm, kRegister, kDrop };
   struct Waiting {
     UnaryCall* call;
     Kind kind;
@@ -66,6 +69,9 @@ class CallRouter {
   CallId Wait(UnaryCall& call, Kind kind);
   // Takes the call out; {nullptr} if it is not waiting.
   Waiting Take(CallId call);
+  Kind KindOf(CallId call);
+  template <class Wire, class Outcome>
+  void AnswerAs(CallId call, const Outcome& answer);
   // Hands the input to the core; the call is waiting for its end.
   template <class Asked>
   void Ask(UnaryCall& call, Kind kind, Asked asked);

@@ -5,10 +5,12 @@
 //   writer thread    large synced writes (node_driver.h)
 //   work threads     page reads, gossip answers, log for an opening, descriptions
 //   coalescer        one thread, at low priority
+//   scrub            one thread, behind everything else that wants the processor
 //   metrics          an HTTP server, if an address is given
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +30,9 @@ struct NodeHostOptions {
   std::vector<topology::TopologyNode> cluster;  // peers to gossip with; self may be among them
   std::string metrics_address;                  // host:port; "" = no metrics served
   StoreOptions store;
-  size_t coalesce_at_bytes = 0;    // 0: the core's default
-  size_t hot_log_limit_bytes = 0;  // 0: the core's default
+  size_t coalesce_at_bytes = 0;         // 0: the core's default
+  size_t hot_log_limit_bytes = 0;       // 0: the core's default
+  std::optional<uint32_t> scrub_pages;  // checked every 200 ms; 0 = none; default: the core's
 };
 
 class NodeHost {

@@ -63,9 +63,24 @@ NodeMetrics::NodeMetrics(metrics::MetricsServer& server)
       [](const auto& s) { return Of(s.gc_floor); });
   add("hexad_node_hot_log_bytes", "Boxcars not yet coalesced",
       [](const auto& s) { return static_cast<double>(s.hot_log_bytes); });
+  const auto add_scrub = [&](const char* name, const char* help, uint64_t ScrubProgress::*value) {
+    scrub_.push_back({server.Gauge(name, help), value});
+  };
+  add_scrub("hexad_node_scrub_rounds", "Times that the scrub has checked everything here",
+            &ScrubProgress::rounds);
+  add_scrub("hexad_node_scrub_pages", "Pages checked since the start", &ScrubProgress::pages);
+  add_scrub("hexad_node_scrub_damaged", "Pages found that fail a checksum",
+            &ScrubProgress::damaged);
+  add_scrub("hexad_node_scrub_different", "Pages found that differ from what most peers have",
+            &ScrubProgress::different);
+  add_scrub("hexad_node_scrub_repaired", "Of those, replaced by a peer's",
+            &ScrubProgress::repaired);
+  add_scrub("hexad_node_scrub_unrepaired", "Of those, left for the next round",
+            &ScrubProgress::unrepaired);
 }
 
 void NodeMetrics::Show(const State& state) {
+  for (const ScrubGauge& of : scrub_) of.gauge.Set(static_cast<double>(state.scrub.*of.value));
   disk_full_.Set(state.disk_full ? 1 : 0);
   disk_bytes_.Set(static_cast<double>(state.disk_bytes));
   persist_queue_bytes_.Set(static_cast<double>(state.persist_queue_bytes));

@@ -29,6 +29,7 @@ class NodeMetrics {
   // What is looked up when somebody asks.
   struct State {
     std::vector<SegmentDescription> segments;
+    ScrubProgress scrub;
     bool disk_full = false;
     uint64_t disk_bytes = 0;
     size_t persist_queue_bytes = 0;
@@ -46,6 +47,11 @@ class NodeMetrics {
   std::vector<SegmentGauge> per_segment_;
   // Gauges of each segment shown before, in the order of per_segment_.
   std::map<metrics::Labels, std::vector<prometheus::Gauge*>> shown_;
+  struct ScrubGauge {
+    prometheus::Gauge& gauge;
+    uint64_t ScrubProgress::*value;
+  };
+  std::vector<ScrubGauge> scrub_;
   prometheus::Gauge& disk_full_;
   prometheus::Gauge& disk_bytes_;
   prometheus::Gauge& persist_queue_bytes_;

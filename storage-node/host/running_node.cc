@@ -18,6 +18,9 @@ namespace {
 constexpr int kExitDeaf = 71;
 constexpr int kWorkThreads = 2;
 constexpr int kCoalescerNice = 10;
+// This node's own questions, and those of its peers: each asks one thing at a time.
+constexpr size_t kScrubQueue = 64;
+constexpr int kScrubberNice = 19;
 // Events handled before a write: bounds what the first of them waits for.
 constexpr int kMaxDrainEvents = 256;
 // The loop looks up at least this often, so that a stream held back is read now and then.
@@ -40,6 +43,7 @@ NodeOptions CoreOptions(const NodeHostOptions& options, Incarnation incarnation)
   core.seed = DrawNonZero();
   if (options.coalesce_at_bytes != 0) core.coalesce_at_bytes = options.coalesce_at_bytes;
   if (options.hot_log_limit_bytes != 0) core.hot_log_limit_bytes = options.hot_log_limit_bytes;
+  core.scrub_pages = options.scrub_pages.value_or(core.scrub_pages);
   return core;
 }
 
@@ -95,6 +99,8 @@ absl::Status RunningNode::Serve() {
   work_ = std::make_unique<WorkThreads>(WorkThreadsOptions{"hexad-work", kWorkThreads});
   coalescer_ = std::make_unique<WorkThreads>(
       WorkThreadsOptions{"hexad-coalesce", /*threads=*/1, /*max_queue=*/4, kCoalescerNice});
+  scrubber_ = std::make_unique<WorkThreads>(
+      WorkThreadsOptions{"hexad-scrub", /*threads=*/1, kScrubQueue, kScrubberNice});
   NodeDriver::Outside& outside = *this;
   driver_ = std::make_unique<NodeDriver>(*core_, *store_, metrics_, outside);
   router_ = std::make_unique<CallRouter>(
@@ -112,13 +118,14 @@ absl::Status RunningNode::Serve() {
   for (const topology::TopologyNode& node : options_.cluster) {
     if (node.id != options_.node && !node.address.empty()) peers[node.id] = node.address;
   }
-  peers_ = std::make_unique<PeerClient>(
-      std::move(peers), server_->queue(), [this](PeerAnswered answered) {
-        if (answered.fill.has_value() && !answered.fill->boxcars.empty()) {
+  peers_ =
+      std::make_unique<PeerClient>(std::move(peers), server_->queue(), [this](NodeInput answer) {
+        const auto* answered = std::get_if<PeerAnswered>(&answer);
+        if (answered != nullptr && answered->fill.has_value() && !answered->fill->boxcars.empty()) {
           metrics_.gossip_fills.Increment();
-          metrics_.gossip_boxcars.Increment(static_cast<double>(answered.fill->boxcars.size()));
+          metrics_.gossip_boxcars.Increment(static_cast<double>(answered->fill->boxcars.size()));
         }
-        if (!stopping_) driver_->Step(std::move(answered));
+        if (!stopping_) driver_->Step(answer);
       });
   metrics_server_->OnScrape([this] {
     ShowMetrics();
@@ -154,6 +161,7 @@ void RunningNode::Stop() {
   if (listener_watch_ != nullptr) listener_watch_->Stop();
   if (router_ != nullptr) router_->FailAll(absl::UnavailableError("this node is stopping"));
   if (coalescer_ != nullptr) coalescer_->Stop();
+  if (scrubber_ != nullptr) scrubber_->Stop();
   if (work_ != nullptr) work_->Stop();
   if (driver_ != nullptr) driver_->Stop();
   if (!loop_.joinable()) return;

@@ -59,6 +59,10 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   void On(ServeFind serve);
   void On(AskPeer ask);
   void On(Coalesce coalesce);
+  void On(ServeScrub serve);
+  void On(ScrubOwn own);
+  void On(ScrubPeer ask);
+  void On(Repair repair);
   void On(const CallRefused& refused) { router_->Refuse(refused); }
   void On(const FormDone& done);
   void On(const RegisterDone& done) { router_->Done(done); }
@@ -72,6 +76,11 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   void CarryOutFetch(const ServeFetch& serve);
   void CarryOutFind(const ServeFind& serve);
   void CarryOutCoalesce(const Coalesce& coalesce);
+  void CarryOutScrub(const ServeScrub& serve);
+  void CarryOutOwnScrub(const ScrubOwn& own);
+  void CarryOutRepair(const Repair& repair);
+  absl::StatusOr<quorum::ScrubFill> ReadForScrub(const ScrubPlan& plan);
+  void TellScrub(uint64_t question, std::optional<quorum::ScrubFill> fill);
   absl::StatusOr<quorum::LogPart> ReadLog(const LogPlan& plan);
   void Describe(bool with_segments, CallRouter::Described described);
   void ShowMetrics();
@@ -88,6 +97,7 @@ class RunningNode final : public NodeHost, private RpcServer::Handler, private N
   std::unique_ptr<PeerClient> peers_;
   std::unique_ptr<WorkThreads> work_;
   std::unique_ptr<WorkThreads> coalescer_;
+  std::unique_ptr<WorkThreads> scrubber_;
   std::unique_ptr<ListenerWatch> listener_watch_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> loop_turned_{false};               // since the listener's watch last asked

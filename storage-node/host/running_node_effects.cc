@@ -90,6 +90,16 @@ void DescribeBytes(const SegmentDescription& segment, const SegmentStore& store,
   out->set_shared_bytes(shared);
 }
 
+void Describe(const ScrubProgress& scrub, v1::ScrubProgress* out) {
+  out->set_rounds(scrub.rounds);
+  out->set_pages_this_round(scrub.pages_this_round);
+  out->set_pages(scrub.pages);
+  out->set_damaged(scrub.damaged);
+  out->set_different(scrub.different);
+  out->set_repaired(scrub.repaired);
+  out->set_unrepaired(scrub.unrepaired);
+}
+
 }  // namespace
 
 void RunningNode::QueueReply(Reply reply) { server_->Queue(reply.conn, std::move(reply.answer)); }
@@ -286,6 +296,7 @@ void RunningNode::Describe(bool with_segments, CallRouter::Described described) 
       out.set_cluster(core.cluster().value());
       for (const quorum::RosterNode& node : core.roster()) proto::ToWire(node, out.add_roster());
       out.set_disk_full(core.disk_full());
+      storage_node::Describe(core.scrub(), out.mutable_scrub());
       if (with_segments) segments = core.Describe(now);
     });
     for (const SegmentDescription& segment : segments) {
@@ -305,6 +316,7 @@ void RunningNode::ShowMetrics() {
   driver_->Look([&](const NodeCore& core, Instant now) {
     state.segments = core.Describe(now);
     state.disk_full = core.disk_full();
+    state.scrub = core.scrub();
   });
   state.disk_bytes = store_->ApproximateBytes();
   state.persist_queue_bytes = driver_->queued_bytes();

@@ -52,6 +52,11 @@ void MemorySegmentStore::Contents::On(const DropVersion& drop) {
   versions.erase({drop.pg, drop.page, drop.timeline, drop.lsn});
 }
 
+void MemorySegmentStore::Contents::On(const DropPage& drop) {
+  versions.erase(versions.lower_bound({drop.pg, drop.page, drop.timeline, Lsn::None()}),
+                 versions.upper_bound({drop.pg, drop.page, drop.timeline, Lsn::Max()}));
+}
+
 void MemorySegmentStore::Contents::On(const PutMeta& put) { meta[put.key] = Meta{put.value}; }
 
 void MemorySegmentStore::Contents::On(const DropMeta& drop) { meta.erase(drop.key); }

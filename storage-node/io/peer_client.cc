@@ -7,44 +7,84 @@
 
 #include "proto/frame_codec.h"
 #include "proto/read_codec.h"
+#include "proto/scrub_codec.h"
 #include "quorum/base/check.h"
 
 namespace hexad::storage_node {
 
 class PeerClient::Call {
  public:
-  Call(PeerClient& client, AskPeer ask) : client_(client), ask_(std::move(ask)) {}
+  Call(PeerClient& client, NodeId peer) : client_(client), peer_(std::move(peer)) {
+    context_.set_deadline(std::chrono::system_clock::now() + kPeerDeadline);
+  }
+  virtual ~Call() = default;
 
-  void Start(v1::SegmentService::Stub& stub) {
+  virtual void Start(v1::SegmentService::Stub& stub) = 0;
+  void Cancel() { context_.TryCancel(); }
+  const NodeId& peer() const { return peer_; }
+
+ protected:
+  // A refusal is no fill: the core asks somebody else next time.
+  virtual NodeInput TakeAnswer(bool arrived) = 0;
+  void OnFinished(bool ok) { client_.Ended(this, TakeAnswer(ok && status_.ok())); }
+
+  PeerClient& client_;
+  const NodeId peer_;
+  grpc::ClientContext context_;
+  grpc::Status status_;
+  CompletionOf<Call> finished_{this, &Call::OnFinished};
+};
+
+class PeerClient::GossipCall : public Call {
+ public:
+  GossipCall(PeerClient& client, AskPeer ask) : Call(client, ask.peer), ask_(std::move(ask)) {}
+
+  void Start(v1::SegmentService::Stub& stub) override {
     v1::GossipAsk request;
     proto::ToWire(ask_.ask, &request);
-    context_.set_deadline(std::chrono::system_clock::now() + kPeerDeadline);
     reader_ = stub.AsyncGossip(&context_, request, &client_.queue_);
     reader_->Finish(&fill_, &status_, &finished_);
   }
-  void Cancel() { context_.TryCancel(); }
-  const AskPeer& ask() const { return ask_; }
 
  private:
-  // A refusal is no fill: the core asks somebody else next time.
-  void OnFinished(bool ok) {
-    std::optional<quorum::GossipFill> fill;
-    if (ok && status_.ok()) {
-      auto answer = proto::FromWire(std::move(fill_));
-      if (answer.ok()) {
-        if (auto* found = std::get_if<quorum::GossipFill>(&*answer)) fill = std::move(*found);
-      }
-    }
-    client_.Ended(this, std::move(fill));
+  NodeInput TakeAnswer(bool arrived) override {
+    PeerAnswered answered{peer_, ask_.ask.to.pg, ask_.ask.to.timeline, std::nullopt};
+    if (!arrived) return answered;
+    auto answer = proto::FromWire(std::move(fill_));
+    if (!answer.ok()) return answered;
+    if (auto* fill = std::get_if<quorum::GossipFill>(&*answer)) answered.fill = std::move(*fill);
+    return answered;
   }
 
-  PeerClient& client_;
   const AskPeer ask_;
-  grpc::ClientContext context_;
   v1::GossipFill fill_;
-  grpc::Status status_;
   std::unique_ptr<grpc::ClientAsyncResponseReader<v1::GossipFill>> reader_;
-  CompletionOf<Call> finished_{this, &Call::OnFinished};
+};
+
+class PeerClient::ScrubCall : public Call {
+ public:
+  ScrubCall(PeerClient& client, ScrubPeer ask) : Call(client, ask.peer), ask_(std::move(ask)) {}
+
+  void Start(v1::SegmentService::Stub& stub) override {
+    v1::ScrubAsk request;
+    proto::ToWire(ask_.ask, &request);
+    reader_ = stub.AsyncScrub(&context_, request, &client_.queue_);
+    reader_->Finish(&fill_, &status_, &finished_);
+  }
+
+ private:
+  NodeInput TakeAnswer(bool arrived) override {
+    Scrubbed scrubbed{ask_.question, peer_, std::nullopt};
+    if (!arrived) return scrubbed;
+    auto answer = proto::FromWire(std::move(fill_));
+    if (!answer.ok()) return scrubbed;
+    if (auto* fill = std::get_if<quorum::ScrubFill>(&*answer)) scrubbed.fill = std::move(*fill);
+    return scrubbed;
+  }
+
+  const ScrubPeer ask_;
+  v1::ScrubFill fill_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::ScrubFill>> reader_;
 };
 
 PeerClient::PeerClient(std::map<NodeId, std::string> addresses, grpc::CompletionQueue& queue,
@@ -59,8 +99,16 @@ PeerClient::~PeerClient() {
 }
 
 bool PeerClient::Ask(const AskPeer& ask) {
+  return Start(ask.peer, std::make_unique<GossipCall>(*this, ask));
+}
+
+bool PeerClient::Ask(const ScrubPeer& ask) {
+  return Start(ask.peer, std::make_unique<ScrubCall>(*this, ask));
+}
+
+bool PeerClient::Start(const NodeId& peer_id, std::unique_ptr<Call> call) {
   absl::MutexLock lock(&mutex_);
-  const auto found = peers_.find(ask.peer);
+  const auto found = peers_.find(peer_id);
   if (found == peers_.end() || found->second.asks == kMaxAsksPerPeer) return false;
   Peer& peer = found->second;
   if (peer.stub == nullptr) {
@@ -75,7 +123,6 @@ bool PeerClient::Ask(const AskPeer& ask) {
     peer.stub = v1::SegmentService::NewStub(
         grpc::CreateCustomChannel(peer.address, grpc::InsecureChannelCredentials(), arguments));
   }
-  auto call = std::make_unique<Call>(*this, ask);
   Call& started = *call;
   calls_.emplace(&started, std::move(call));
   ++peer.asks;
@@ -83,12 +130,10 @@ bool PeerClient::Ask(const AskPeer& ask) {
   return true;
 }
 
-void PeerClient::Ended(Call* call, std::optional<quorum::GossipFill> fill) {
-  const AskPeer ask = call->ask();
-  PeerAnswered answered{ask.peer, ask.ask.to.pg, ask.ask.to.timeline, std::move(fill)};
+void PeerClient::Ended(Call* call, NodeInput answered) {
   {
     absl::MutexLock lock(&mutex_);
-    --peers_.at(ask.peer).asks;
+    --peers_.at(call->peer()).asks;
     calls_.erase(call);
   }
   answered_(std::move(answered));

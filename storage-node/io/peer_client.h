@@ -1,4 +1,4 @@
-// Asks other storage nodes: the client's side of gossip.
+// Asks other storage nodes: the client's side of gossip and of the scrub.
 #pragma once
 
 #include <grpcpp/completion_queue.h>
@@ -25,8 +25,8 @@ inline constexpr int kMaxAsksPerPeer = 4;
 // Thread-safe. Connections are made when they are first needed.
 class PeerClient {
  public:
-  // Called on the loop thread, once for each Ask, never from inside Ask.
-  using Answered = std::function<void(PeerAnswered)>;
+  // Called on the loop thread, once for each question, never from inside Ask.
+  using Answered = std::function<void(NodeInput)>;
 
   // `addresses`: where each node of the cluster file listens.
   PeerClient(std::map<NodeId, std::string> addresses, grpc::CompletionQueue& queue,
@@ -35,17 +35,21 @@ class PeerClient {
 
   // False, and no answer follows, if the peer is unknown or has kMaxAsksPerPeer unanswered.
   bool Ask(const AskPeer& ask);
+  bool Ask(const ScrubPeer& ask);
   // Every Ask that is under way ends soon, without a fill. No more may follow.
   void CancelAll();
 
  private:
   class Call;
+  class GossipCall;
+  class ScrubCall;
   struct Peer {
     std::string address;
     std::unique_ptr<v1::SegmentService::Stub> stub;
     int asks = 0;
   };
-  void Ended(Call* call, std::optional<quorum::GossipFill> fill);
+  bool Start(const NodeId& peer, std::unique_ptr<Call> call);
+  void Ended(Call* call, NodeInput answered);
 
   grpc::CompletionQueue& queue_;
   const Answered answered_;

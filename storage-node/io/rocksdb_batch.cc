@@ -47,6 +47,11 @@ void RocksDbBatch::On(const DropVersion& drop) {
                        VersionKey(drop.pg, drop.page, drop.timeline, drop.lsn)));
 }
 
+void RocksDbBatch::On(const DropPage& drop) {
+  const std::string newest = VersionKey(drop.pg, drop.page, drop.timeline, Lsn::Max());
+  DropPrefix(kPagesFamily, std::string_view(newest).substr(0, kVersionPrefixBytes));
+}
+
 void RocksDbBatch::On(const PutMeta& put) {
   Expect(batch_.Put(families_[kMetaFamily], put.key, SealMeta(put.key, put.value)));
 }

@@ -39,6 +39,7 @@ class RocksDbBatch {
   void On(const DropLog& drop);
   void On(const PutVersion& put);
   void On(const DropVersion& drop);
+  void On(const DropPage& drop);
   void On(const PutMeta& put);
   void On(const DropMeta& drop);
   void On(const DropSegment& drop);

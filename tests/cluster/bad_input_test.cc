@@ -209,7 +209,7 @@ TEST_F(BadInput, MessagesThatAreNoneAreRefusedByEveryCall) {
   const std::vector<std::string> of_node = {node + "Form",           node + "PrepareRegister",
                                             node + "AcceptRegister", node + "ReadRegisters",
                                             node + "DropSegments",   segment + "ReadPage",
-                                            segment + "Gossip"};
+                                            segment + "Gossip",      segment + "Scrub"};
   const std::vector<std::string> of_compute = {compute + "OpenVolume", compute + "CloseVolume",
                                                compute + "WritePages", compute + "ReadPages",
                                                compute + "PinReadPoint"};

@@ -252,6 +252,18 @@ TEST_P(SegmentStoreContract, DropVersionTakesExactlyOne) {
   EXPECT_EQ(Versions(AllOf(kMain)), "image 1/8");  // what is not there is no error
 }
 
+TEST_P(SegmentStoreContract, DropPageTakesEveryVersionOfOneTimelineAndNothingElse) {
+  Write({Image(Lsn(3)), Image(Lsn(5), kClone), Image(Lsn(2), kMain, kNext)});
+  ASSERT_EQ(fixture().Settle(), absl::OkStatus());
+  Write({Run(Lsn(6)), DropPage{kPg, kPage, kMain}, Run(Lsn(2))});
+  EXPECT_EQ(Versions(AllOf(kMain)), "run 1/2");  // put after the drop
+  EXPECT_EQ(Versions(AllOf(kClone)), "image 2/5");
+  EXPECT_EQ(Versions(AllOf(kMain), kNext), "image 1/2");
+  Write({DropPage{kPg, PageNo(0xffffffff), kMain}});
+  ASSERT_EQ(fixture().Settle(), absl::OkStatus());
+  EXPECT_EQ(Versions(AllOf(kMain)), "run 1/2");
+}
+
 TEST_P(SegmentStoreContract, APageWithManyVersionsLosesThemAll) {
   std::vector<StoreOp> ops;
   for (uint64_t lsn = 1; lsn <= 500; ++lsn) ops.push_back(Run(Lsn(lsn)));

@@ -47,6 +47,9 @@ inline rc::Gen<StoreOp> GenOp() {
        as_op(rc::gen::build<DropVersion>(
            rc::gen::set(&DropVersion::pg, pg), rc::gen::set(&DropVersion::page, page),
            rc::gen::set(&DropVersion::timeline, timeline), rc::gen::set(&DropVersion::lsn, lsn)))},
+      {1, as_op(rc::gen::build<DropPage>(rc::gen::set(&DropPage::pg, pg),
+                                         rc::gen::set(&DropPage::page, page),
+                                         rc::gen::set(&DropPage::timeline, timeline)))},
       {3, as_op(rc::gen::build<PutMeta>(rc::gen::set(&PutMeta::key, key),
                                         rc::gen::set(&PutMeta::value, bytes)))},
       {1, as_op(rc::gen::build<DropMeta>(rc::gen::set(&DropMeta::key, key)))},

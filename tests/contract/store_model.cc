@@ -24,6 +24,12 @@ struct Applier {
   void operator()(const DropVersion& drop) {
     model.versions.erase({drop.pg, drop.page, drop.timeline, drop.lsn});
   }
+  void operator()(const DropPage& drop) {
+    std::erase_if(model.versions, [&](const auto& e) {
+      const auto& [pg, page, timeline, lsn] = e.first;
+      return pg == drop.pg && page == drop.page && timeline == drop.timeline;
+    });
+  }
   void operator()(const PutMeta& put) { model.meta[put.key] = put.value; }
   void operator()(const DropMeta& drop) { model.meta.erase(drop.key); }
   void operator()(const DropSegment& drop) {

@@ -11,6 +11,7 @@
 #include "proto/node_codec.h"
 #include "proto/read_codec.h"
 #include "proto/request_codec.h"
+#include "proto/scrub_codec.h"
 
 namespace {
 
@@ -61,6 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DecodeOne<v1::ReadPageAnswer>(bytes);
   DecodeOne<v1::GossipFill>(bytes);
   DecodeOne<v1::GossipAsk>(bytes);
+  DecodeOne<v1::ScrubFill>(bytes);
+  DecodeOne<v1::ScrubAsk>(bytes);
   DecodeOne<v1::RegisterState>(bytes);
   return 0;
 }

@@ -177,6 +177,7 @@ int MeasureSpeed() {
   options.coalesce_at_bytes = 64 << 10;
   options.hot_log_limit_bytes = 4 << 20;
   options.gossip_every = storage_node::NodeOptions().gossip_every;
+  options.scrub_every = storage_node::NodeOptions().scrub_every;
   options.pages_per_pg = 64;
   options.cache_pages = 64;
   options.lal = quorum::kMaxLal;

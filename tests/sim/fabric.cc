@@ -236,59 +236,86 @@ void Fabric::Read(Endpoint from, NodeIndex to, quorum::ReadPage read, PageDone d
         owners_[from].process->After(Duration(), [end, outcome] { end(outcome); });
       });
     };
-    calls_[{to, call}] = Call{answer, nullptr};
+    calls_[{to, call}].page = answer;
     nodes_[to]->Give(storage_node::ReadAsked{call, read});
   });
+}
+
+template <class Outcome>
+void Fabric::AskNode(NodeIndex asker, PeerQuestion<Outcome> question) {
+  if (!Passes(asker, StepKind::kSend)) return;
+  SimNode& from = *nodes_[asker];
+  auto ended = std::make_shared<bool>(false);
+  const auto end = [ended, end = question.end](const Outcome* outcome) {
+    if (!std::exchange(*ended, true)) end(outcome);
+  };
+  const uint64_t life = from.process().life();
+  from.process().After(kPeerDeadline, [end] { end(nullptr); });
+  NodeIndex to = 0;
+  while (to < nodes_.size() && nodes_[to]->options().node != question.peer) ++to;
+  if (to == nodes_.size()) return;
+  network_.Send(asker, to, [this, asker, to, life, question = std::move(question), end] {
+    if (nodes_[to]->core() == nullptr) return;
+    const CallId call(next_call_++);
+    calls_[{to, call}].*question.slot = [this, asker, to, life, end](Outcome outcome) {
+      network_.Send(to, asker, [this, asker, life, end, outcome = std::move(outcome)] {
+        if (nodes_[asker]->process().life() == life) end(&outcome);
+      });
+    };
+    nodes_[to]->Give(question.asked(call));
+  });
+}
+
+template <class Outcome>
+void Fabric::OnOutcome(NodeIndex node, CallId call, std::function<void(Outcome)> Call::*slot,
+                       Outcome outcome) {
+  auto found = calls_.find({node, call});
+  if (found == calls_.end() || found->second.*slot == nullptr) return;
+  if (!Passes(node, StepKind::kSend)) return;
+  const auto done = std::move(found->second.*slot);
+  calls_.erase(found);
+  done(std::move(outcome));
 }
 
 void Fabric::OnPage(NodeIndex node, CallId call, PageOutcome outcome) {
   if (const auto* refused = std::get_if<quorum::Refused>(&outcome)) {
     tell_(PageRefused{node, refused});
   }
-  auto found = calls_.find({node, call});
-  if (found == calls_.end() || found->second.page == nullptr) return;
-  if (!Passes(node, StepKind::kSend)) return;
-  const auto done = std::move(found->second.page);
-  calls_.erase(found);
-  done(std::move(outcome));
+  OnOutcome(node, call, &Call::page, std::move(outcome));
 }
 
 void Fabric::OnAskPeer(NodeIndex asker, storage_node::AskPeer ask) {
-  if (!Passes(asker, StepKind::kSend)) return;
   SimNode& from = *nodes_[asker];
-  auto ended = std::make_shared<bool>(false);
-  const auto end = [&from, ended, peer = ask.peer, pg = ask.ask.to.pg,
-                    timeline = ask.ask.to.timeline](std::optional<quorum::GossipFill> fill) {
-    if (std::exchange(*ended, true)) return;
-    from.Give(storage_node::PeerAnswered{peer, pg, timeline, std::move(fill)});
+  const auto end = [&from, peer = ask.peer, to = ask.ask.to](const GossipOutcome* outcome) {
+    storage_node::PeerAnswered answered{peer, to.pg, to.timeline, std::nullopt};
+    const auto* fill = outcome == nullptr ? nullptr : std::get_if<quorum::GossipFill>(outcome);
+    if (fill != nullptr) answered.fill = *fill;
+    from.Give(std::move(answered));
   };
-  const uint64_t life = from.process().life();
-  from.process().After(kPeerDeadline, [end] { end(std::nullopt); });
-  NodeIndex to = 0;
-  while (to < nodes_.size() && nodes_[to]->options().node != ask.peer) ++to;
-  if (to == nodes_.size()) return;
-  network_.Send(asker, to, [this, asker, to, life, ask = std::move(ask.ask), end] {
-    if (nodes_[to]->core() == nullptr) return;
-    const CallId call(next_call_++);
-    const auto answer = [this, asker, to, life, end](GossipOutcome outcome) {
-      std::optional<quorum::GossipFill> fill;
-      if (auto* filled = std::get_if<quorum::GossipFill>(&outcome)) fill = std::move(*filled);
-      network_.Send(to, asker, [this, asker, life, end, fill = std::move(fill)] {
-        if (nodes_[asker]->process().life() == life) end(fill);
-      });
-    };
-    calls_[{to, call}] = Call{nullptr, answer};
-    nodes_[to]->Give(storage_node::GossipAsked{call, ask});
-  });
+  const auto asked = [ask = std::move(ask.ask)](CallId call) {
+    return storage_node::GossipAsked{call, ask};
+  };
+  AskNode<GossipOutcome>(asker, {ask.peer, &Call::gossip, asked, end});
+}
+
+void Fabric::OnScrubPeer(NodeIndex asker, storage_node::ScrubPeer ask) {
+  SimNode& from = *nodes_[asker];
+  const auto end = [&from, peer = ask.peer, question = ask.question](const ScrubOutcome* outcome) {
+    storage_node::Scrubbed scrubbed{question, peer, std::nullopt};
+    const auto* fill = outcome == nullptr ? nullptr : std::get_if<quorum::ScrubFill>(outcome);
+    if (fill != nullptr) scrubbed.fill = *fill;
+    from.Give(std::move(scrubbed));
+  };
+  const auto asked = [ask = ask.ask](CallId call) { return storage_node::ScrubAsked{call, ask}; };
+  AskNode<ScrubOutcome>(asker, {ask.peer, &Call::scrub, asked, end});
 }
 
 void Fabric::OnGossip(NodeIndex node, CallId call, GossipOutcome outcome) {
-  auto found = calls_.find({node, call});
-  if (found == calls_.end() || found->second.gossip == nullptr) return;
-  if (!Passes(node, StepKind::kSend)) return;
-  const auto done = std::move(found->second.gossip);
-  calls_.erase(found);
-  done(std::move(outcome));
+  OnOutcome(node, call, &Call::gossip, std::move(outcome));
+}
+
+void Fabric::OnScrub(NodeIndex node, CallId call, ScrubOutcome outcome) {
+  OnOutcome(node, call, &Call::scrub, std::move(outcome));
 }
 
 // ---- partitions ---------------------------------------------------------------------------------

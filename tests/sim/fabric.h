@@ -86,7 +86,9 @@ class Fabric : public NodeSurroundings {
   void OnReply(NodeIndex node, storage_node::Reply reply) override;
   void OnPage(NodeIndex node, storage_node::CallId call, PageOutcome outcome) override;
   void OnGossip(NodeIndex node, storage_node::CallId call, GossipOutcome outcome) override;
+  void OnScrub(NodeIndex node, storage_node::CallId call, ScrubOutcome outcome) override;
   void OnAskPeer(NodeIndex node, storage_node::AskPeer ask) override;
+  void OnScrubPeer(NodeIndex node, storage_node::ScrubPeer ask) override;
   void OnWritten(NodeIndex node) override { Passes(node, StepKind::kWrite); }
   void OnPersisted(NodeIndex node, const storage_node::StoreBatch& batch) override;
   void OnFailStop(NodeIndex node) override;
@@ -106,9 +108,24 @@ class Fabric : public NodeSurroundings {
     Instant blocked_since = Instant::Never();
   };
   struct Call {                             // a unary call under way, at the node that serves it
-    std::function<void(PageOutcome)> page;  // one of the two is set
+    std::function<void(PageOutcome)> page;  // one of these is set
     std::function<void(GossipOutcome)> gossip;
+    std::function<void(ScrubOutcome)> scrub;
   };
+  // A node's question to another node: `asked` makes the input there, `end` hears the outcome once,
+  // nothing if there was none in time.
+  template <class Outcome>
+  struct PeerQuestion {
+    NodeId peer;
+    std::function<void(Outcome)> Call::*slot;
+    std::function<storage_node::NodeInput(storage_node::CallId)> asked;
+    std::function<void(const Outcome*)> end;
+  };
+  template <class Outcome>
+  void AskNode(NodeIndex asker, PeerQuestion<Outcome> question);
+  template <class Outcome>
+  void OnOutcome(NodeIndex node, storage_node::CallId call,
+                 std::function<void(Outcome)> Call::*slot, Outcome outcome);
 
   void TryDial(Endpoint from, NodeIndex to);
   void Answered(Endpoint from, NodeIndex to, uint64_t calls, Incarnation incarnation);

@@ -35,6 +35,8 @@ void DrawCluster(Draws& draws, SimOptions& options) {
   options.coalesce_at_bytes = draws.Between(3 << 10, 24 << 10);
   options.hot_log_limit_bytes = draws.OneIn(4) ? 48 << 10 : 512 << 10;
   options.gossip_every = draws.Micros(20'000, 200'000);
+  options.scrub_every = draws.Micros(200'000, 2'000'000);
+  options.scrub_pages = static_cast<uint32_t>(draws.Between(1, 16));
   options.disk.sync = draws.Micros(100, 1500);
   options.disk.jitter = draws.Micros(100, 3000);
   options.disk.read = draws.Micros(20, 200);
@@ -120,9 +122,9 @@ std::string SimOptions::Describe() const {
   std::string text = absl::StrCat(
       "nodes=", nodes, " pages_per_pg=", pages_per_pg, " coalesce_at=", coalesce_at_bytes,
       " hot_log_limit=", hot_log_limit_bytes, " gossip=", gossip_every.millis(),
-      "ms sync=", disk.sync.micros(), "+", disk.jitter.micros(), "us net=", link.delay.micros(),
-      "+", link.jitter.micros(), "us repeated=", fabric.repeated_per_mille,
-      "/1000 reordered=", fabric.reordered_per_mille,
+      "ms scrub=", scrub_pages, "/", scrub_every.millis(), "ms sync=", disk.sync.micros(), "+",
+      disk.jitter.micros(), "us net=", link.delay.micros(), "+", link.jitter.micros(),
+      "us repeated=", fabric.repeated_per_mille, "/1000 reordered=", fabric.reordered_per_mille,
       "/1000 corrupted=", fabric.corrupted_per_mille, "/1000\n");
   absl::StrAppend(&text, "lal=", lal, " boxcar=", writer.boxcar_target_bytes,
                   " in_flight=", writer.in_flight_limit_bytes, " retain=", writer.retain_bytes,

@@ -24,6 +24,8 @@ struct SimOptions {
   size_t coalesce_at_bytes = 8 << 10;
   size_t hot_log_limit_bytes = 256 << 10;
   Duration gossip_every = Duration::Millis(100);
+  Duration scrub_every = Duration::Millis(200);
+  uint32_t scrub_pages = 8;
   DiskSpeed disk;
   Link link;
   FabricOptions fabric;

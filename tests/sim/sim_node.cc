@@ -4,6 +4,7 @@
 
 #include "quorum/base/check.h"
 #include "storage-node/io/plan_runner.h"
+#include "storage-node/io/scrub_runner.h"
 
 namespace hexad::sim {
 
@@ -278,12 +279,47 @@ void SimNode::Carry(ServeFind serve) {
 void SimNode::Carry(AskPeer ask) { around_.OnAskPeer(index_, std::move(ask)); }
 
 void SimNode::Carry(CallRefused refused) {
-  // The core does not say which kind of call it was; only one of the two is waited for.
+  // The core does not say which kind of call it was; only one of them is waited for.
   around_.OnPage(index_, refused.call, refused.refused);
-  around_.OnGossip(index_, refused.call, std::move(refused.refused));
+  around_.OnGossip(index_, refused.call, refused.refused);
+  around_.OnScrub(index_, refused.call, std::move(refused.refused));
 }
 
 void SimNode::Carry(const FormDone& done) { INVARIANT(done.status.ok()); }
+
+// ---- scrub --------------------------------------------------------------------------------------
+
+void SimNode::Carry(ServeScrub serve) {
+  auto shared = std::make_shared<ServeScrub>(std::move(serve));
+  process_.After(Jittered(speed_.read), [this, shared] {
+    auto fill = RunScrub(*disk_, shared->plan);
+    if (fill.ok() && core_->MayServe(shared->plan)) {
+      return around_.OnScrub(index_, shared->call, *std::move(fill));
+    }
+    around_.OnScrub(index_, shared->call, Damaged(shared->plan.envelope, fill.status()));
+  });
+}
+
+void SimNode::Carry(ScrubOwn own) {
+  auto shared = std::make_shared<ScrubOwn>(std::move(own));
+  process_.After(Jittered(speed_.read), [this, shared] {
+    Scrubbed scrubbed{shared->question, {}, std::nullopt};
+    auto fill = RunScrub(*disk_, shared->plan);
+    if (fill.ok() && core_->MayServe(shared->plan)) scrubbed.fill = *std::move(fill);
+    Step(scrubbed);
+  });
+}
+
+void SimNode::Carry(ScrubPeer ask) { around_.OnScrubPeer(index_, std::move(ask)); }
+
+void SimNode::Carry(Repair repair) {
+  process_.After(Jittered(speed_.read), [this, batch = std::move(repair.batch)] {
+    const absl::Status status = disk_->Write({&batch}, Durability::kOrdered);
+    if (!status.ok() && !absl::IsResourceExhausted(status)) return around_.OnFailStop(index_);
+    around_.OnWritten(index_);
+    Step(Repaired{status});
+  });
+}
 
 // ---- coalescing ---------------------------------------------------------------------------------
 

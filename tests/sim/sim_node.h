@@ -27,6 +27,7 @@ struct DiskSpeed {
 
 using PageOutcome = std::variant<quorum::PageRead, quorum::Refused>;
 using GossipOutcome = std::variant<quorum::GossipFill, quorum::Refused>;
+using ScrubOutcome = std::variant<quorum::ScrubFill, quorum::Refused>;
 
 // What a node needs from the world around it, and tells it.
 class NodeSurroundings {
@@ -36,6 +37,8 @@ class NodeSurroundings {
   virtual void OnPage(NodeIndex node, storage_node::CallId call, PageOutcome outcome) = 0;
   virtual void OnGossip(NodeIndex node, storage_node::CallId call, GossipOutcome outcome) = 0;
   virtual void OnAskPeer(NodeIndex node, storage_node::AskPeer ask) = 0;
+  virtual void OnScrub(NodeIndex node, storage_node::CallId call, ScrubOutcome outcome) = 0;
+  virtual void OnScrubPeer(NodeIndex node, storage_node::ScrubPeer ask) = 0;
   // The disk has a write that is not fsynced yet.
   virtual void OnWritten(NodeIndex node) = 0;
   virtual void OnPersisted(NodeIndex node, const storage_node::StoreBatch& batch) = 0;
@@ -78,6 +81,10 @@ class SimNode {
   void Carry(storage_node::Persist persist);
   void Carry(storage_node::Reply reply);
   void Carry(storage_node::ServeRead serve);
+  void Carry(storage_node::ServeScrub serve);
+  void Carry(storage_node::ScrubOwn own);
+  void Carry(storage_node::ScrubPeer ask);
+  void Carry(storage_node::Repair repair);
   void Carry(storage_node::ServeGossip serve);
   void Carry(storage_node::ServeFetch serve);
   void Carry(storage_node::ServeFind serve);

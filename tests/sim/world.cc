@@ -60,6 +60,8 @@ void World::MakeCluster() {
     node.coalesce_at_bytes = options_.coalesce_at_bytes;
     node.hot_log_limit_bytes = options_.hot_log_limit_bytes;
     node.gossip_every = options_.gossip_every;
+    node.scrub_every = options_.scrub_every;
+    node.scrub_pages = options_.scrub_pages;
     roster_.push_back({node.node, node.az, node.incarnation});
     nodes.push_back(std::move(node));
   }

@@ -13,6 +13,7 @@
 #include "proto/parts_codec.h"
 #include "proto/read_codec.h"
 #include "proto/request_codec.h"
+#include "proto/scrub_codec.h"
 #include "proto/wire.h"
 #include "tests/unit/codec_generators.h"
 
@@ -186,6 +187,39 @@ RC_GTEST_PROP(Gossip, RoundTrip, ()) {
   const auto decoded = FromWire(std::move(fill_wire));
   RC_ASSERT(decoded.ok());
   RC_ASSERT(BytesOf<v1::GossipFill>(*decoded) == bytes);
+}
+
+RC_GTEST_PROP(Scrub, RoundTrip, ()) {
+  quorum::ScrubAsk ask{AnyEnvelope(), PageNo(7), 64, AnyLsn(), testing::AnyBool(), AnyLsn()};
+  v1::ScrubAsk wire;
+  ToWire(ask, &wire);
+  RC_ASSERT(BytesOf<v1::ScrubAsk>(FromWire(wire)) == wire.SerializeAsString());
+
+  using State = quorum::PageDigest::State;
+  quorum::ScrubFill fill;
+  fill.from = AnyEnvelope();
+  for (const State state : {State::kWhole, State::kDamaged, State::kInheritedDamage}) {
+    fill.digests.push_back({state, AnyLsn(), AnyU64()});
+  }
+  fill.coalesced = AnyLsn();
+  fill.gc_floor = AnyLsn();
+  fill.versions.push_back({AnyLsn(), testing::AnyBool(), BytesRef::Own(testing::AnyText())});
+  const ScrubAnswer answer =
+      testing::AnyBool() ? ScrubAnswer(fill) : ScrubAnswer(AnyRefused(AnyEnvelope()));
+  v1::ScrubFill fill_wire;
+  ToWire(answer, &fill_wire);
+  const std::string bytes = fill_wire.SerializeAsString();
+  const auto decoded = FromWire(std::move(fill_wire));
+  RC_ASSERT(decoded.ok());
+  RC_ASSERT(BytesOf<v1::ScrubFill>(*decoded) == bytes);
+}
+
+TEST(Scrub, APageInNoKnownStateIsRefused) {
+  for (const int state : {0, 4}) {
+    v1::ScrubFill wire;
+    wire.add_digests()->set_state(static_cast<v1::PageDigest::State>(state));
+    EXPECT_EQ(FromWire(std::move(wire)).status().code(), absl::StatusCode::kInvalidArgument);
+  }
 }
 
 RC_GTEST_PROP(Registers, RoundTrip, ()) {

@@ -47,6 +47,7 @@ struct NodeUnderTest {
     options.az = roster[0].az;
     options.incarnation = roster[0].incarnation;
     options.coalesce_at_bytes = 100;
+    options.scrub_pages = 0;
     EXPECT_TRUE(Start().ok());
   }
 
