@@ -1,6 +1,6 @@
 // Scrub: what is stored is read again and again, checksums and all, and compared with what peers
 // make of it at the same LSN; what is damaged or differs is replaced by a peer's versions
-// (docs/scrub.md). AURORA.md calls it step 8: continuous, in the background.
+// (docs/scrub.md; Verbitski 2017, section 3.3, step 8).
 //
 //   [resting] --Tick--> [reading] --own digests--> [comparing] --a peer's are equal--> [resting]
 //      ^                                               |
