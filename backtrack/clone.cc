@@ -96,6 +96,7 @@ void Clone::OnAnswer(Pg& pg, int member, const quorum::Polled& polled) {
 void Clone::OnAnswer(Pg& pg, int member, const CommitFound& found) {
   if (phase_ != Phase::kLocating || found.from.timeline != options_.parent.timeline) return;
   if (found.target != search_.question()) return;  // of the first question, and late
+  if (found.history != pg.history.path.epoch()) return;
   pg.members[member].waiting = false;
   pg.members[member].found = found;
 }

@@ -22,6 +22,7 @@ void CommitLookup::Ask(const NodeId& node, std::vector<quorum::Send>& out) const
 void CommitLookup::Take(const quorum::CommitFound& found) {
   if (found.target != question_.target || found.from.timeline != question_.timeline) return;
   for (State& state : pgs_) {
+    if (found.history != state.pg.history.path.epoch()) continue;
     if (state.pg.membership.pg == found.from.pg && found.scl >= state.pg.tail) state.exact = found;
   }
 }

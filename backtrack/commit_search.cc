@@ -83,16 +83,8 @@ absl::StatusOr<std::vector<PgPath>> NewestCommonHistory(
   return histories;
 }
 
-absl::StatusOr<bool> CommitSearch::Take(const std::vector<CommitFound>& answers,
-                                        const quorum::Manifest& manifest) {
-  std::optional<CommitPoint> before;
-  std::optional<CommitPoint> after;
-  tails_.clear();
-  for (const CommitFound& found : answers) {
-    Keep(before, found.before, std::greater<>());
-    Keep(after, found.after, std::less<>());
-    tails_.push_back(found.tail);
-  }
+absl::Status CheckFork(const std::optional<CommitPoint>& before,
+                       const std::optional<CommitPoint>& after, const quorum::Manifest& manifest) {
   if (!before.has_value()) {
     return absl::OutOfRangeError(absl::StrCat(
         "volume ", manifest.name, ": there is no commit at or before the target",
@@ -103,6 +95,20 @@ absl::StatusOr<bool> CommitSearch::Take(const std::vector<CommitFound>& answers,
         "volume ", manifest.name, ": LSN ", before->lsn.value(),
         " is older than what is retained, ", manifest.retained_from.value(), " and later"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> CommitSearch::Take(const std::vector<CommitFound>& answers,
+                                        const quorum::Manifest& manifest) {
+  std::optional<CommitPoint> before;
+  std::optional<CommitPoint> after;
+  tails_.clear();
+  for (const CommitFound& found : answers) {
+    Keep(before, found.before, std::greater<>());
+    Keep(after, found.after, std::less<>());
+    tails_.push_back(found.tail);
+  }
+  if (absl::Status status = CheckFork(before, after, manifest); !status.ok()) return status;
   if (fork_.has_value()) return true;
   fork_ = before;
   after_ = after;

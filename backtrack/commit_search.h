@@ -32,6 +32,12 @@ absl::StatusOr<std::optional<size_t>> BranchOf(const quorum::PgPath& known, Lsn 
 absl::StatusOr<std::vector<quorum::PgPath>> NewestCommonHistory(
     const std::vector<std::vector<const quorum::PgPath*>>& answers);
 
+// May a history be forked at the last commit at or before a target? OUT_OF_RANGE: there is none, or
+// it lies below what is retained. `after`: the first one after the target.
+absl::Status CheckFork(const std::optional<quorum::CommitPoint>& before,
+                       const std::optional<quorum::CommitPoint>& after,
+                       const quorum::Manifest& manifest);
+
 class CommitSearch {
  public:
   explicit CommitSearch(ForkTarget target) : question_(target) {}

@@ -14,6 +14,7 @@ namespace hexad::backtrack {
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::CommitFound& found) {
   if (found.from.epoch != epoch_ || phase_ != Phase::kLocating) return;
   if (found.target != search_.question()) return;  // of the first question, and late
+  if (found.history != pg.parent->path.epoch()) return;
   pg.members[member].waiting = false;
   pg.members[member].found = found;
 }

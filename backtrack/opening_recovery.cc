@@ -15,6 +15,8 @@ using quorum::MemberSet;
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::InventoryTaken& taken) {
   if (taken.from.epoch != epoch_ || phase_ < Phase::kInventory) return;
+  // Late, about the head, when a branch is asked about.
+  if (taken.history != pg.parent->path.epoch()) return;
   Member& m = pg.members[member];
   m.waiting = false;
   m.inventory = taken.inventory;
@@ -204,12 +206,13 @@ std::optional<quorum::SegmentRequest> OpeningRun::NextFor(Pg& pg, Member& member
     return quorum::CreationOf(create, *pg.parent, index);
   }
   if (!member.promised.has_value() && phase_ != Phase::kBeginning) return quorum::Seal{to};
-  if (phase_ == Phase::kInventory || phase_ == Phase::kRefilling) {
-    return quorum::TakeInventory{to, *pg.parent};
-  }
-  if (phase_ == Phase::kLocating) {
-    if (!member.inventory.has_value()) return quorum::TakeInventory{to, *pg.parent};
+  if (phase_ == Phase::kLocating && member.inventory.has_value()) {
     return quorum::FindCommit{to, *pg.parent, recovered_->vdl, search_.question()};
+  }
+  if (phase_ == Phase::kInventory || phase_ == Phase::kRefilling || phase_ == Phase::kLocating) {
+    quorum::TakeInventory take{to, pg.head.value_or(*pg.parent), std::nullopt};
+    if (branch_.has_value()) take.branch = take.parent.branches[*branch_].left_by;
+    return take;
   }
   if (phase_ == Phase::kBeginning) {
     quorum::Begin begin{to, *pg.path, std::nullopt};

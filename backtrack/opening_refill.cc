@@ -37,7 +37,8 @@ void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::LogPart& part) {
 }
 
 void OpeningRun::OnAnswer(Pg& pg, int member, const quorum::Refilled& refilled) {
-  if (refilled.from.epoch != epoch_) return;
+  if (refilled.from.epoch != epoch_ || !pg.parent.has_value()) return;
+  if (refilled.history != pg.parent->path.epoch()) return;
   Member& m = pg.members[member];
   const bool moved = refilled.scl > m.scl;
   m.scl = std::max(m.scl, refilled.scl);

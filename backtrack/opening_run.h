@@ -114,7 +114,11 @@ class OpeningRun {
   void AfterSecondPolls();
   std::vector<quorum::Manifest> PolledManifests() const;
   std::optional<EpochId> NewestServing(const OpenedReadOnly& snapshot) const;
-  quorum::PgPath HistoryOfSnapshot(std::optional<EpochId> claimed) const;
+  std::optional<std::vector<quorum::PgPath>> HistoryToRead() const;
+  static std::optional<std::vector<quorum::PgPath>> HistoriesOf(
+      const std::vector<quorum::PgPath>& known, EpochId epoch);
+  enum class WasBegun { kYes, kNo, kUnknown };
+  WasBegun HasBegunEverywhere(EpochId epoch) const;
   EpochId HighestPromised() const;
   // What an answer said about its history is well-formed, and of this timeline.
   bool IsUsable(const quorum::PgPath& begun, const std::optional<quorum::Manifest>& manifest) const;

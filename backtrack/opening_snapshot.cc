@@ -49,62 +49,112 @@ void OpeningRun::AfterSecondPolls() {
     SOMETIMES(snapshot_meets_growth);
     return StartOver();
   }
+  const auto histories = HistoryToRead();
+  if (!histories.has_value()) return StartOver();
   OpenedReadOnly snapshot;
-  snapshot.read_point = read_point_;
   snapshot.manifest = manifest_;
-  for (const Pg& pg : pgs_) {
-    // Answers of different epochs are compared on the newest history among them: what a segment
-    // holds beyond a fork that it has not heard of is not part of it.
-    const quorum::PgPath* newest = nullptr;
-    for (const Member& member : pg.members) {
-      if (!member.polled.has_value()) continue;
-      const auto& begun = member.polled->begun;
-      if (newest == nullptr || begun.path.epoch() > newest->path.epoch()) newest = &begun;
-    }
-    INVARIANT(newest != nullptr);
+  snapshot.history = histories->front();
+  // A backtrack may have left behind what was heard of.
+  snapshot.read_point = snapshot.history.path.NewestAtOrBelow(read_point_);
+  for (size_t i = 0; i < pgs_.size(); ++i) {
+    const Pg& pg = pgs_[i];
+    const quorum::PgPath& history = (*histories)[i];
     Lsn complete_to;
     std::vector<std::optional<Lsn>> scls;
     for (const Member& member : pg.members) {
       scls.emplace_back();
       if (!member.polled.has_value()) continue;
-      scls.back() = newest->SclFrom(member.polled->begun, member.polled->scl);
+      scls.back() = history.SclFrom(member.polled->begun, member.polled->scl);
       complete_to = std::max(complete_to, *scls.back());
     }
     // An SCL beyond the read point says that everything up to the read point is there.
-    snapshot.complete_to.push_back(std::min(complete_to, read_point_));
+    snapshot.complete_to.push_back(std::min(complete_to, snapshot.read_point));
     snapshot.scls.push_back(std::move(scls));
   }
   const std::optional<EpochId> begun = NewestServing(snapshot);
   snapshot.sealed = !begun.has_value();
   snapshot.epoch = begun.value_or(HighestPromised());
-  snapshot.history = HistoryOfSnapshot(begun);
-  // A backtrack may have left behind what was heard of.
-  snapshot.read_point = snapshot.history.path.NewestAtOrBelow(snapshot.read_point);
   out_->push_back(std::move(snapshot));
   Enter(Phase::kDone);
 }
 
-// As the first PG has it: of the epoch that reads claim, or of the newest one.
-quorum::PgPath OpeningRun::HistoryOfSnapshot(std::optional<EpochId> claimed) const {
-  const quorum::PgPath* history = nullptr;
-  for (const Member& member : pgs_.front().members) {
-    if (!member.polled.has_value()) continue;
-    const quorum::PgPath& begun = member.polled->begun;
-    if (begun.path.epoch() == claimed) return begun;
-    if (history == nullptr || begun.path.epoch() > history->path.epoch()) history = &begun;
+// Answers of different epochs are compared on one history, the newest that every PG knows, as an
+// opening does: what a segment holds beyond a fork that it has not heard of is no part of it.
+//
+// If a backtrack made one of its last epochs, that may still come to nothing, and until one of them
+// has begun everywhere, what was acknowledged may lie on the branch that it leaves. Nothing: it is
+// not known which.
+std::optional<std::vector<quorum::PgPath>> OpeningRun::HistoryToRead() const {
+  std::vector<std::vector<const quorum::PgPath*>> answers;
+  for (const Pg& pg : pgs_) {
+    answers.emplace_back();
+    for (const Member& member : pg.members) {
+      if (member.polled.has_value()) answers.back().push_back(&member.polled->begun);
+    }
   }
-  INVARIANT(history != nullptr);
-  return *history;
+  auto histories = NewestCommonHistory(answers);
+  if (!histories.ok()) return std::nullopt;
+  const quorum::PgPath& first = histories->front();
+  for (size_t i = first.path.steps().size(); i-- > 0;) {
+    const EpochId epoch = first.path.steps()[i].epoch;
+    const WasBegun begun = HasBegunEverywhere(epoch);
+    if (begun == WasBegun::kYes) break;
+    const quorum::Branch* left = quorum::BranchLeftBy(first, epoch);
+    if (left == nullptr) continue;  // it cut off nothing that was acknowledged
+    if (begun == WasBegun::kUnknown) {
+      SOMETIMES(snapshot_meets_a_backtrack_half_way);
+      return std::nullopt;
+    }
+    SOMETIMES(snapshot_of_what_a_backtrack_would_leave);
+    return HistoriesOf(*histories, left->path.epoch());
+  }
+  return *std::move(histories);
+}
+
+std::optional<std::vector<quorum::PgPath>> OpeningRun::HistoriesOf(
+    const std::vector<quorum::PgPath>& known, EpochId epoch) {
+  std::vector<quorum::PgPath> histories;
+  for (const quorum::PgPath& path : known) {
+    auto history = quorum::HistoryOf(path, epoch);
+    if (!history.has_value()) return std::nullopt;
+    histories.push_back(*std::move(history));
+  }
+  return histories;
+}
+
+// kNo: it had not when they were asked.
+OpeningRun::WasBegun OpeningRun::HasBegunEverywhere(EpochId epoch) const {
+  bool everywhere = true;
+  bool lacking = false;
+  for (const Pg& pg : pgs_) {
+    quorum::MemberSet with, without;
+    for (int i = 0; i < static_cast<int>(pg.members.size()); ++i) {
+      const auto& polled = pg.members[i].polled;
+      if (!polled.has_value()) continue;
+      const quorum::Path& begun = polled->begun.path;
+      // Its writer told a VDL.
+      if (begun.epoch() == epoch && polled->vdl_heard > begun.fork_lsn()) return WasBegun::kYes;
+      (quorum::HistoryOf(polled->begun, epoch).has_value() ? with : without).Add(i);
+    }
+    everywhere = everywhere && pg.membership.Quorums().CanWrite(with);
+    lacking = lacking || pg.membership.Quorums().CanRead(without);
+  }
+  if (everywhere) return WasBegun::kYes;
+  return lacking ? WasBegun::kNo : WasBegun::kUnknown;
 }
 
 // What the reads must claim. A segment serves the epoch that has begun there, if nothing higher has
-// been promised: so the newest one in which a complete segment of every PG serves. Nothing: all PGs
+// been promised: so the newest one in which a complete segment of every PG serves, and whose
+// history is the snapshot's up to the read point. Nothing: all PGs
 // are not served by anybody but an opening that has sealed them.
 std::optional<EpochId> OpeningRun::NewestServing(const OpenedReadOnly& snapshot) const {
   std::set<EpochId, std::greater<>> begun;
   for (const Pg& pg : pgs_) {
     for (const Member& member : pg.members) {
-      if (member.polled.has_value()) begun.insert(member.polled->begun.path.epoch());
+      if (!member.polled.has_value()) continue;
+      const quorum::Path& path = member.polled->begun.path;
+      const Lsn shared = quorum::SharedUpTo(path, snapshot.history.path);
+      if (shared >= snapshot.read_point) begun.insert(path.epoch());
     }
   }
   for (const EpochId epoch : begun) {

@@ -49,6 +49,7 @@ struct Encoder {
   }
   void operator()(const quorum::InventoryTaken& in) const {
     InventoryToWire(in.inventory, out->mutable_inventory_taken());
+    ToWire(in.history, out->mutable_inventory_taken()->mutable_history());
   }
   void operator()(const quorum::LogPart& in) const {
     v1::LogPart* wire = out->mutable_log_part();
@@ -57,6 +58,7 @@ struct Encoder {
   }
   void operator()(const quorum::Refilled& in) const {
     out->mutable_refilled()->set_scl(in.scl.value());
+    ToWire(in.history, out->mutable_refilled()->mutable_history());
   }
   void operator()(const quorum::Begun& in) const {
     v1::Begun* wire = out->mutable_begun();
@@ -75,6 +77,7 @@ struct Encoder {
     if (in.before) put(*in.before, wire->mutable_before());
     if (in.after) put(*in.after, wire->mutable_after());
     wire->set_tail(in.tail.value());
+    ToWire(in.history, wire->mutable_history());
     if (const auto* lsn = std::get_if<Lsn>(&in.target)) {
       wire->set_lsn(lsn->value());
     } else {
@@ -113,7 +116,7 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::InventoryTaken& wi
     inventory.records.push_back(
         InventoryRecord{Lsn(lsn), Lsn(lsn - volume_back), Lsn(lsn - pg_back), wire.is_cpl(i)});
   }
-  return quorum::InventoryTaken{from, std::move(inventory)};
+  return quorum::InventoryTaken{from, std::move(inventory), FromWire(wire.history())};
 }
 
 template <class Wire>
@@ -160,7 +163,8 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::CommitFound& wire)
   const auto point = [](const v1::CommitPoint& commit) {
     return quorum::CommitPoint{Lsn(commit.lsn()), CommitTime(commit.time())};
   };
-  quorum::CommitFound found{from, Lsn(), Lsn(wire.scl()), {}, {}, Lsn(wire.tail())};
+  quorum::CommitFound found{
+      from, Lsn(), Lsn(wire.scl()), {}, {}, Lsn(wire.tail()), FromWire(wire.history())};
   if (wire.has_before()) found.before = point(wire.before());
   if (wire.has_after()) found.after = point(wire.after());
   switch (wire.target_case()) {
@@ -204,7 +208,8 @@ absl::StatusOr<SegmentAnswer> FromWire(v1::SegmentAnswer&& wire) {
     case v1::SegmentAnswer::kLogPart:
       return Decode(from, *wire.mutable_log_part());
     case v1::SegmentAnswer::kRefilled:
-      return quorum::Refilled{from, Lsn(wire.refilled().scl())};
+      return quorum::Refilled{from, Lsn(wire.refilled().scl()),
+                              FromWire(wire.refilled().history())};
     case v1::SegmentAnswer::kBegun:
       return quorum::Begun{from, Lsn(wire.begun().scl()),
                            GeometryEpoch(wire.begun().geometry_epoch()),

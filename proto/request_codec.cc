@@ -25,7 +25,9 @@ struct Encoder {
   void operator()(const quorum::Poll& in) const { out->mutable_poll()->set_round(in.round); }
   void operator()(const quorum::Seal&) const { out->mutable_seal(); }
   void operator()(const quorum::TakeInventory& in) const {
-    ToWire(in.parent, out->mutable_take_inventory()->mutable_parent());
+    v1::TakeInventory* wire = out->mutable_take_inventory();
+    ToWire(in.parent, wire->mutable_parent());
+    if (in.branch) ToWire(*in.branch, wire->mutable_branch());
   }
   void operator()(const quorum::FetchLog& in) const {
     v1::FetchLog* wire = out->mutable_fetch_log();
@@ -84,7 +86,9 @@ absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::CreateSegment& wire
 absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::TakeInventory& wire) {
   auto parent = FromWire(wire.parent());
   if (!parent.ok()) return parent.status();
-  return quorum::TakeInventory{to, *std::move(parent)};
+  quorum::TakeInventory request{to, *std::move(parent), std::nullopt};
+  if (wire.has_branch()) request.branch = FromWire(wire.branch());
+  return request;
 }
 
 absl::StatusOr<SegmentRequest> Decode(Envelope to, const v1::FetchLog& wire) {

@@ -62,7 +62,9 @@ struct Seal {
 // Opening, step 2: what do you hold of this history? REQUIRES an earlier promise of to.epoch.
 struct TakeInventory {
   Envelope to;
-  PgPath parent;
+  PgPath parent;  // the head that the opening continues, or leaves
+  // A backtrack that returns to a branch of the parent asks about that one: the epoch that left it.
+  std::optional<EpochId> branch;
 };
 
 // Opening, step 3, at a segment that is complete: send records in (after, up_to] of this history.
@@ -140,6 +142,7 @@ struct Promised {
 struct InventoryTaken {
   Envelope from;
   SegmentInventory inventory;
+  EpochId history;  // whose history it is about: the parent's, or the branch's
 };
 
 struct LogPart {
@@ -151,7 +154,8 @@ inline constexpr size_t kMaxLogPartBytes = 2 * kMaxBoxcarBytes;
 
 struct Refilled {
   Envelope from;
-  Lsn scl;  // along the history that the request named
+  Lsn scl;          // along the history that the request named
+  EpochId history;  // whose history that is
 };
 
 struct Begun {
@@ -186,6 +190,7 @@ struct CommitFound {
   std::optional<CommitPoint> before;  // the last CPL of this PG at or before the target
   std::optional<CommitPoint> after;   // the first one after it
   Lsn tail;                           // the last record at or below the target; an LSN was asked
+  EpochId history;                    // whose history was asked about
 };
 
 enum class RefusalReason : uint8_t {

@@ -222,6 +222,12 @@ PgPath WithoutRecords(PgPath path) {
   return path;
 }
 
+const Branch* BranchLeftBy(const PgPath& known, EpochId epoch) {
+  const auto found = std::find_if(known.branches.begin(), known.branches.end(),
+                                  [&](const Branch& branch) { return branch.left_by == epoch; });
+  return found == known.branches.end() ? nullptr : &*found;
+}
+
 std::optional<PgPath> HistoryOf(const PgPath& known, EpochId epoch) {
   const Path* path = &known.path;
   const std::vector<Lsn>* tails = &known.tails;

@@ -70,6 +70,9 @@ struct PgPath {
 // Up to which LSN two paths are one history; None() if they share nothing, Max() if they are equal.
 Lsn SharedUpTo(const Path& a, const Path& b);
 
+// The branch of that history that this epoch left; nullptr if there is none.
+const Branch* BranchLeftBy(const PgPath& known, EpochId epoch);
+
 // The history of `epoch` as `known` tells it: that epoch lies on its path or on one of its
 // branches, and is open-ended again. Nothing if it lies on neither.
 std::optional<PgPath> HistoryOf(const PgPath& known, EpochId epoch);

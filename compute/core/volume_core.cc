@@ -68,7 +68,8 @@ void VolumeCore::On(const quorum::NodeUp& up, Instant now, Effects& out) {
   if (phase_ == Phase::kFenced) return;
   connected_[up.node] = up.incarnation;
   FeedEither(up, now, out);
-  if (search_.has_value()) AskSearch(up.node, out);
+  if (search_.has_value()) AskFor(*search_, up.node, out);
+  if (going_back_.has_value()) AskFor(going_back_->lookup, up.node, out);
 }
 
 void VolumeCore::On(const quorum::NodeDown& down, Instant now, Effects& out) {
@@ -86,12 +87,16 @@ void VolumeCore::On(const quorum::NodeAnswered& answered, Instant now, Effects& 
   }
   const auto* found = std::get_if<quorum::CommitFound>(&answered.answer);
   if (found == nullptr || opening_ != nullptr) return FeedEither(answered, now, out);
-  if (!search_.has_value()) return;
-  search_->Take(*found);
-  if (const auto around = search_->Result()) {
-    search_.reset();
-    out.emplace_back(Located{*around});
+  if (search_.has_value()) {
+    search_->Take(*found);
+    if (const auto around = search_->Result()) {
+      search_.reset();
+      out.emplace_back(Located{*around});
+    }
   }
+  if (!going_back_.has_value()) return;
+  going_back_->lookup.Take(*found);
+  LookedUp(now, out);
 }
 
 void VolumeCore::On(const ReadRefused& read, Instant now, Effects& out) {
@@ -134,29 +139,32 @@ void VolumeCore::GrowOn(Instant now, Effects& out) {
   Feed(quorum::Grow{std::move(added)}, now, out);
 }
 
-void VolumeCore::On(const Backtrack& back, Instant now, Effects& out) {
-  INVARIANT(phase_ == Phase::kWriting);
-  reason_ = "the volume goes back";
-  backtrack_ = back.target;
-  EndTenure();
-  out.emplace_back(Changed{});
-  StartOpening(now, out);
-}
-
 void VolumeCore::On(const Locate& locate, Instant, Effects& out) {
   INVARIANT(phase_ == Phase::kWriting);
-  std::vector<backtrack::CommitLookup::Pg> pgs;
-  for (size_t i = 0; i < manifest_.pgs.size(); ++i) {
-    pgs.push_back({manifest_.pgs[i], pg_paths_[i], writer_->CompleteTo(i, vdl_)});
-  }
-  search_.emplace(backtrack::CommitLookup::Question{manifest_.timeline, epoch_, vdl_, locate.target},
-                  std::move(pgs));
-  for (const auto& [node, incarnation] : connected_) AskSearch(node, out);
+  search_.emplace(LookUp(locate.target, std::nullopt));
+  for (const auto& [node, incarnation] : connected_) AskFor(*search_, node, out);
 }
 
-void VolumeCore::AskSearch(const NodeId& node, Effects& out) {
+// Along this epoch's history up to VDL, or along one of its branches up to its end.
+backtrack::CommitLookup VolumeCore::LookUp(const backtrack::BacktrackTarget& target,
+                                           std::optional<size_t> branch) const {
+  Lsn up_to = vdl_;
+  std::vector<backtrack::CommitLookup::Pg> pgs;
+  for (size_t i = 0; i < manifest_.pgs.size(); ++i) {
+    if (branch.has_value()) {
+      const quorum::Branch& along = pg_paths_[i].branches[*branch];
+      up_to = along.end.at;
+      pgs.push_back({manifest_.pgs[i], quorum::PgPath::Of(along), along.end.tail});
+    } else {
+      pgs.push_back({manifest_.pgs[i], pg_paths_[i], writer_->CompleteTo(i, vdl_)});
+    }
+  }
+  return backtrack::CommitLookup({manifest_.timeline, epoch_, up_to, target}, std::move(pgs));
+}
+
+void VolumeCore::AskFor(const backtrack::CommitLookup& lookup, const NodeId& node, Effects& out) {
   std::vector<quorum::Send> questions;
-  search_->Ask(node, questions);
+  lookup.Ask(node, questions);
   for (quorum::Send& question : questions) out.emplace_back(std::move(question));
 }
 
@@ -210,6 +218,7 @@ Instant VolumeCore::NextDeadline(Instant now) const {
     next = std::min(next, writer_->NextDeadline());
   }
   if (succeed_at_.has_value()) next = std::min(next, *succeed_at_);
+  if (going_back_.has_value()) next = std::min(next, going_back_->until);
   return next;
 }
 
@@ -229,6 +238,7 @@ void VolumeCore::On(const VolumeTick&, Instant now, Effects& out) {
     out.emplace_back(std::move(expired));
   }
   if (quorums_.ReadOnlyReason(now).has_value()) out.emplace_back(Changed{});
+  if (going_back_.has_value() && going_back_->until <= now) return GoBack(now, out);
   if (!succeed_at_.has_value() || *succeed_at_ > now) return;
   succeed_at_.reset();
   if (phase_ == Phase::kDraining) return GiveUpDraining(now, out);

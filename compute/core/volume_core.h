@@ -21,7 +21,9 @@
 //   draining -> succeeding   everything issued is durable, the next epoch can start there; or VDL
 //                            stood still for kDrainPatience, and the next epoch starts wherever its
 //                            opening finds the durable log to end
-//   writing -> succeeding    Backtrack: the next epoch forks further down (docs/fork.md)
+//   writing -> succeeding    Backtrack, once the commit to go back to has been looked up: the next
+//                            epoch forks there (docs/fork.md). A target that no history retains is
+//                            refused, and the writer goes on.
 //   any -> fenced            Fenced, or Opened if somebody else wrote before our next epoch
 //
 // READ_ONLY for want of a write quorum is no state of its own: the writer goes on, and QuorumWatch
@@ -69,7 +71,9 @@ struct GrowTo {
   size_t pgs = 0;
 };
 
-// Everything after the target becomes invisible. Answered by BacktrackEnded. REQUIRES: [writing].
+// Everything after the target becomes invisible. Answered by BacktrackEnded: OUT_OF_RANGE if no
+// commit that is retained lies there, or the target lies above VDL, and nothing changed. REQUIRES:
+// [writing], and none under way.
 struct Backtrack {
   backtrack::BacktrackTarget target;
 };
@@ -179,6 +183,8 @@ class VolumeCore {
   // again.
   static constexpr Duration kDrainPatience = Duration::Seconds(3);
   static constexpr Duration kRetryOpening = Duration::Seconds(1);
+  // How long the commit to go back to is looked for before the next epoch's opening does it.
+  static constexpr Duration kLookUpPatience = Duration::Millis(500);
 
   explicit VolumeCore(VolumeCoreOptions options);
   ~VolumeCore();
@@ -216,6 +222,7 @@ class VolumeCore {
   Lsn CompleteTo(size_t pg_index, Lsn read_point) const;
   // Is that a point of this epoch's history? Not after a backtrack below it.
   bool IsOnHistory(Lsn read_point) const;
+  bool going_back() const { return going_back_.has_value() || backtrack_.has_value(); }
   // With the branches that backtracks left; nothing before the first opening has ended.
   const std::optional<quorum::PgPath>& history() const { return history_; }
   std::string DescribeOpening() const { return opening_ == nullptr ? "" : opening_->Describe(); }
@@ -253,7 +260,9 @@ class VolumeCore {
   void FeedOpening(const backtrack::OpeningInput& input, Instant now, Effects& out);
   template <class NodeInput>
   void FeedEither(const NodeInput& input, Instant now, Effects& out);
-  void AskSearch(const NodeId& node, Effects& out);
+  static void AskFor(const backtrack::CommitLookup& lookup, const NodeId& node, Effects& out);
+  backtrack::CommitLookup LookUp(const backtrack::BacktrackTarget& target,
+                                 std::optional<size_t> branch) const;
   void GrowOn(Instant now, Effects& out);
   void PinsMoved(Instant now, Effects& out);
   void RetainMore(Instant now, Effects& out);
@@ -278,6 +287,8 @@ class VolumeCore {
   void BeginTenure(quorum::WriterStart start, Instant now, Effects& out);
   void Succeed(Instant now, Effects& out);
   void EndTenure();
+  void LookedUp(Instant now, Effects& out);
+  void GoBack(Instant now, Effects& out);
   void GiveUpDraining(Instant now, Effects& out);
   void SettleCommits(Effects& out);
   void SettleMoved(const quorum::WriterStart& start, Effects& out);
@@ -302,6 +313,12 @@ class VolumeCore {
   std::optional<quorum::PgPath> history_;  // this epoch's, as the first PG has it
   std::vector<quorum::PgPath> pg_paths_;   // the same of every PG, while there is a writer
   std::optional<backtrack::CommitLookup> search_;
+  struct GoingBack {  // not yet: its commit is looked up
+    backtrack::BacktrackTarget target;
+    backtrack::CommitLookup lookup;
+    Instant until;
+  };
+  std::optional<GoingBack> going_back_;
   EpochId epoch_;
   bool sealed_ = false;
   EpochId written_epoch_;  // the last that this handle wrote under; Root() if none

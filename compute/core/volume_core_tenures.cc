@@ -7,6 +7,7 @@
 #include "compute/core/user_error.h"
 #include "compute/core/volume_core.h"
 #include "quorum/base/check.h"
+#include "quorum/base/marks.h"
 
 namespace hexad::compute {
 
@@ -46,12 +47,48 @@ void VolumeCore::Succeed(Instant now, Effects& out) {
 
 void VolumeCore::EndTenure() {
   phase_ = Phase::kSucceeding;
+  if (going_back_.has_value()) backtrack_ = std::exchange(going_back_, std::nullopt)->target;
   issued_to_ = writer_->last_issued();
   writer_.reset();
   search_.reset();
   read_only_complete_to_.clear();
   succeed_at_.reset();
   growing_ = retaining_ = false;
+}
+
+// An opening would find a target that cannot be gone back to as well, but only after it had fenced
+// this writer: a user's mistake shall not cost anybody a tenure.
+void VolumeCore::On(const Backtrack& back, Instant now, Effects& out) {
+  INVARIANT(phase_ == Phase::kWriting && !going_back());
+  const auto branch =
+      backtrack::BranchOf(pg_paths_.front(), vdl_, back.target, options_.named.name);
+  if (!branch.ok()) {
+    SOMETIMES(backtrack_refused_at_once);
+    out.emplace_back(BacktrackEnded{branch.status(), {}, std::nullopt});
+    return;
+  }
+  going_back_.emplace(GoingBack{back.target, LookUp(back.target, *branch), now + kLookUpPatience});
+  for (const auto& [node, incarnation] : connected_) AskFor(going_back_->lookup, node, out);
+}
+
+void VolumeCore::LookedUp(Instant now, Effects& out) {
+  const auto around = going_back_->lookup.Result();
+  if (!around.has_value()) return;
+  if (auto status = backtrack::CheckFork(around->before, around->after, manifest_); !status.ok()) {
+    SOMETIMES(backtrack_refused_after_a_look);
+    going_back_.reset();
+    out.emplace_back(BacktrackEnded{std::move(status), {}, std::nullopt});
+    return;
+  }
+  GoBack(now, out);
+}
+
+// The opening looks once more: it may recover commits that this writer did not know to be durable.
+void VolumeCore::GoBack(Instant now, Effects& out) {
+  reason_ = "the volume goes back";
+  EndTenure();
+  out.emplace_back(Changed{});
+  StartOpening(now, out);
 }
 
 // What is issued and not durable may be cut off by the next epoch, and pages that hold such changes
@@ -237,7 +274,9 @@ void VolumeCore::Fence(std::string why, Effects& out) {
   ended.status = MakeUserError(UserError::kFenced,
                                absl::StrCat(reason_, "; this commit may be in its history or not"));
   if (!ended.waiters.empty()) out.emplace_back(std::move(ended));
-  if (std::exchange(backtrack_, std::nullopt).has_value()) {
+  if (going_back()) {
+    going_back_.reset();
+    backtrack_.reset();
     out.emplace_back(BacktrackEnded{MakeUserError(UserError::kFenced, reason_), {}, std::nullopt});
   }
   out.emplace_back(BecameFenced{});

@@ -230,6 +230,7 @@ absl::StatusOr<quorum::CommitFound> FindInChain(const FindPlan& plan, const Read
   quorum::CommitFound found;
   found.from = plan.envelope;
   found.target = plan.target;
+  found.history = plan.history;
   found.scl = plan.up_to;
   Lsn below = plan.up_to;  // the last LSN that is at or before the target
   if (const auto* lsn = std::get_if<Lsn>(&plan.target)) {

@@ -72,6 +72,7 @@ struct ScrubPlan {
 struct FindPlan {
   quorum::Envelope envelope;
   std::variant<Lsn, CommitTime> target;
+  EpochId history;                  // whose history it is
   std::vector<LsnRange> visible;    // newest first, up to `up_to`
   Lsn up_to;                        // SCL along the history, or a branch's end
   Lsn coalesced;                    // what is above is in the hot log, and nowhere else

@@ -44,7 +44,7 @@ struct AfterPromise {
 struct AfterLearn {  // of the parent's path, before the inventory along it
   ConnId conn;
   quorum::Envelope envelope;
-  quorum::PgPath parent;
+  quorum::TakeInventory request;
 };
 struct AfterRefill {
   ConnId conn;
@@ -223,7 +223,7 @@ class Segment {
   absl::StatusOr<std::vector<Lsn>> TakeBoxcars(Timeline& timeline, TimelineId id,
                                                const std::vector<BytesRef>& boxcars,
                                                const quorum::PgPath& path, StoreBatch& batch);
-  void AnswerInventory(ConnId conn, const quorum::Envelope& envelope, Timeline& timeline,
+  void AnswerInventory(ConnId conn, const quorum::TakeInventory& request, const Timeline& timeline,
                        SegmentOutlet& out);
   // Those of a peer's boxcars that there is room for.
   std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, Lsn whole_to,

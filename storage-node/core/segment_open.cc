@@ -92,9 +92,15 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
                                  "the parent forks below what is coalesced here")});
     return;
   }
+  if (request.branch.has_value() && BranchLeftBy(request.parent, *request.branch) == nullptr) {
+    out.Emit(Reply{
+        conn, Refusal(request.to, RefusalReason::kBadRequest, "the parent has no such branch")});
+    return;
+  }
+  // Also while a branch is asked about, readers of the sealed volume read what the head holds.
   timeline->sealed_parent = request.parent;
   if (request.parent.path.epoch() <= timeline->log.begun().path.epoch()) {
-    AnswerInventory(conn, request.to, *timeline, out);
+    AnswerInventory(conn, request, *timeline, out);
     return;
   }
   // While another history is being written, this one would land on top of it.
@@ -106,14 +112,14 @@ void Segment::On(ConnId conn, const quorum::TakeInventory& request, Instant, Seg
   ++timeline->adopting;
   StoreBatch batch;
   batch.ops.push_back(PutMeta{PathKey(request.to.pg, request.to.timeline), Encode(request.parent)});
-  out.Persist(request.to.pg, std::move(batch), {AfterLearn{conn, request.to, request.parent}});
+  out.Persist(request.to.pg, std::move(batch), {AfterLearn{conn, request.to, request}});
 }
 
 void Segment::Done(AfterLearn& then, SegmentOutlet& out) {
   Timeline& timeline = At(then.envelope.timeline);
   --timeline.adopting;
-  if (then.parent.path.epoch() > timeline.log.begun().path.epoch()) {
-    timeline.log.Adopt(then.parent);
+  if (then.request.parent.path.epoch() > timeline.log.begun().path.epoch()) {
+    timeline.log.Adopt(then.request.parent);
     timeline.peer_scl.clear();
   }
   if (then.envelope.epoch != timeline.promised || !timeline.sealed_parent.has_value()) {
@@ -121,29 +127,38 @@ void Segment::Done(AfterLearn& then, SegmentOutlet& out) {
                                       "outbid while the path was written")});
     return;
   }
-  AnswerInventory(then.conn, then.envelope, timeline, out);
+  AnswerInventory(then.conn, then.request, timeline, out);
 }
 
-void Segment::AnswerInventory(ConnId conn, const Envelope& envelope, Timeline& timeline,
-                              SegmentOutlet& out) {
-  INVARIANT(timeline.sealed_parent.has_value());
+void Segment::AnswerInventory(ConnId conn, const quorum::TakeInventory& request,
+                              const Timeline& timeline, SegmentOutlet& out) {
+  const Envelope& envelope = request.to;
   // SCL would tell less than what was acknowledged here, and the opening would believe it.
   if (timeline.log.is_damaged()) {
     out.Emit(Reply{conn, Refusal(envelope, RefusalReason::kDamaged,
                                  "boxcars that were stored here cannot be read")});
     return;
   }
-  if (auto status = CheckAncestors(*timeline.sealed_parent); !status.ok()) {
+  PgPath history = request.parent;
+  quorum::ForkPoint end{Lsn::Max(), Lsn::Max()};
+  if (request.branch.has_value()) {
+    const quorum::Branch* branch = BranchLeftBy(request.parent, *request.branch);
+    INVARIANT(branch != nullptr);
+    history = PgPath::Of(*branch);
+    end = branch->end;
+  }
+  if (auto status = CheckAncestors(history); !status.ok()) {
     out.Emit(Reply{conn, Refusal(envelope, RefusalReason::kDamaged, status.ToString())});
     return;
   }
-  auto inventory = timeline.log.Inventory(*timeline.sealed_parent);
+  auto inventory = timeline.log.Inventory(history, end);
   if (!inventory.ok()) {
     out.Emit(
         Reply{conn, Refusal(envelope, RefusalReason::kBadRequest, inventory.status().ToString())});
     return;
   }
-  out.Emit(Reply{conn, quorum::InventoryTaken{envelope, *std::move(inventory)}});
+  out.Emit(
+      Reply{conn, quorum::InventoryTaken{envelope, *std::move(inventory), history.path.epoch()}});
 }
 
 // --- where to fork -------------------------------------------------------------------------------
@@ -170,6 +185,7 @@ void Segment::On(ConnId conn, const quorum::FindCommit& request, Instant, Segmen
   FindPlan plan;
   plan.envelope = request.to;
   plan.target = request.target;
+  plan.history = request.history.path.epoch();
   timeline->log.PlanFind(request.history, request.up_to, plan, AncestorsOf(request.history.path));
   out.Emit(ServeFind{conn, std::move(plan)});
 }
@@ -233,7 +249,8 @@ void Segment::On(ConnId conn, const quorum::Refill& request, Instant, SegmentOut
 void Segment::Done(AfterRefill& then, SegmentOutlet& out) {
   TimelineLog& log = At(then.envelope.timeline).log;
   for (const Lsn first : then.taken) log.MarkDurable(first);
-  out.Emit(Reply{then.conn, quorum::Refilled{then.envelope, log.SclOn(then.parent)}});
+  out.Emit(Reply{then.conn, quorum::Refilled{then.envelope, log.SclOn(then.parent),
+                                             then.parent.path.epoch()}});
 }
 
 // --- begin ---------------------------------------------------------------------------------------

@@ -174,10 +174,8 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
 void Segment::AnswerBranchGossip(CallId call, const quorum::GossipAsk& ask,
                                  const Timeline& timeline, SegmentOutlet& out) {
   const PgPath& begun = timeline.log.begun();
-  const auto branch =
-      std::find_if(begun.branches.begin(), begun.branches.end(),
-                   [&](const quorum::Branch& b) { return b.left_by == *ask.branch; });
-  if (branch == begun.branches.end() || ask.to.epoch != begun.path.epoch()) {
+  const quorum::Branch* branch = quorum::BranchLeftBy(begun, *ask.branch);
+  if (branch == nullptr || ask.to.epoch != begun.path.epoch()) {
     out.Emit(CallRefused{
         call, Refusal(ask.to, RefusalReason::kStaleEpoch, "that branch is not kept here")});
     return;
@@ -201,10 +199,8 @@ std::optional<PgPath> Segment::HistoryOfFill(const quorum::GossipFill& fill,
     return same && !(fill.begun == ours) ? std::nullopt : std::optional(fill.begun);
   }
   if (!(fill.begun == ours)) return std::nullopt;
-  for (const quorum::Branch& branch : ours.branches) {
-    if (branch.left_by == *fill.branch) return PgPath::Of(branch);
-  }
-  return std::nullopt;
+  const quorum::Branch* branch = quorum::BranchLeftBy(ours, *fill.branch);
+  return branch == nullptr ? std::nullopt : std::optional(PgPath::Of(*branch));
 }
 
 void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {

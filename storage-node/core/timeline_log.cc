@@ -125,16 +125,18 @@ Lsn TimelineLog::VdlOn(const Path& path) const {
   return vdl;
 }
 
-absl::StatusOr<quorum::SegmentInventory> TimelineLog::Inventory(const PgPath& parent) const {
+absl::StatusOr<quorum::SegmentInventory> TimelineLog::Inventory(const PgPath& history,
+                                                                quorum::ForkPoint end) const {
   quorum::SegmentInventory inventory;
-  inventory.scl = SclOn(parent);
-  inventory.vdl_heard = VdlOn(parent.path);
+  inventory.scl = std::min(SclOn(history), end.tail);
+  inventory.vdl_heard = VdlOn(history.path);
   for (const auto& [first, hot] : hot_) {
     if (!hot.durable || hot.boxcar.header.last_lsn <= inventory.vdl_heard) continue;
-    const auto run = VisibleIn(hot.boxcar, parent.path);
+    const auto run = VisibleIn(hot.boxcar, history.path);
     if (!run.has_value()) continue;
+    const Lsn last = std::min(run->last, end.at);
     RecordCursor cursor(hot.boxcar);
-    for (RecordView record; cursor.Next(record) && record.lsn <= run->last;) {
+    for (RecordView record; cursor.Next(record) && record.lsn <= last;) {
       if (record.lsn <= inventory.vdl_heard) continue;
       inventory.records.push_back(
           {record.lsn, record.volume_prev, record.pg_prev, record.is_cpl()});

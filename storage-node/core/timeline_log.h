@@ -60,7 +60,10 @@ class TimelineLog {
   Lsn SclOn(const quorum::PgPath& path) const;
   Lsn VdlOn(const quorum::Path& path) const;
   // FAILED_PRECONDITION if that history is not one that the records below the hot log belong to.
-  absl::StatusOr<quorum::SegmentInventory> Inventory(const quorum::PgPath& parent) const;
+  // `end`: of a branch, which holds nothing above it.
+  absl::StatusOr<quorum::SegmentInventory> Inventory(const quorum::PgPath& history,
+                                                     quorum::ForkPoint end = {Lsn::Max(),
+                                                                              Lsn::Max()}) const;
 
   // --- the hot log -------------------------------------------------------------------------------
   enum class Fit {

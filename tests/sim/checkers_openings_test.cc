@@ -42,8 +42,8 @@ struct Opening : History {
     }
   }
   void List(NodeIndex node, uint64_t scl, uint64_t vdl) {
-    Ask(node, quorum::TakeInventory{In(Epoch(2)), path()});
-    quorum::InventoryTaken taken{In(Epoch(2)), {}};
+    Ask(node, quorum::TakeInventory{In(Epoch(2)), path(), std::nullopt});
+    quorum::InventoryTaken taken{In(Epoch(2)), {}, path().path.epoch()};
     taken.inventory.scl = Lsn(scl);
     taken.inventory.vdl_heard = Lsn(vdl);
     Hear(node, taken);

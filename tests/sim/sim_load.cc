@@ -94,7 +94,7 @@ void SimCompute::StartGoingBack() {
   if (mean == 0) return;
   process_.After(Duration::Nanos(static_cast<int64_t>(prng_.Below(2 * mean))), [this] {
     StartGoingBack();
-    if (quiet_ || !Is(Phase::kWriting)) return;
+    if (quiet_ || !Is(Phase::kWriting) || core_->going_back()) return;
     const auto target = DrawTarget();
     if (!target.has_value()) return;
     tell_(BacktrackAsked{id_, *target});

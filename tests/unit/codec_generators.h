@@ -113,7 +113,8 @@ inline quorum::SegmentRequest AnyRequest() {
     case 2:
       return quorum::Seal{to};
     case 3:
-      return quorum::TakeInventory{to, AnyPath()};
+      return quorum::TakeInventory{to, AnyPath(),
+                                   AnyBool() ? std::optional(AnyEpoch()) : std::nullopt};
     case 4:
       return quorum::FetchLog{to, AnyPath(), AnyLsn(), AnyLsn()};
     case 5:
@@ -169,11 +170,11 @@ inline quorum::SegmentAnswer AnyAnswer() {
     case 2:
       return quorum::Promised{from, path(), manifest()};
     case 3:
-      return quorum::InventoryTaken{from, AnyInventory()};
+      return quorum::InventoryTaken{from, AnyInventory(), AnyEpoch()};
     case 4:
       return quorum::LogPart{from, AnyBoxcars(), AnyBool()};
     case 5:
-      return quorum::Refilled{from, AnyLsn()};
+      return quorum::Refilled{from, AnyLsn(), AnyEpoch()};
     case 6:
       return quorum::Begun{from, AnyLsn(), GeometryEpoch(AnyU32()), AnyLsn()};
     case 7:
@@ -186,7 +187,7 @@ inline quorum::SegmentAnswer AnyAnswer() {
       };
       std::variant<Lsn, CommitTime> target = AnyLsn();
       if (AnyBool()) target = CommitTime(static_cast<int64_t>(AnyU64()));
-      return quorum::CommitFound{from, target, AnyLsn(), point(), point(), AnyLsn()};
+      return quorum::CommitFound{from, target, AnyLsn(), point(), point(), AnyLsn(), AnyEpoch()};
     }
     default:
       return quorum::Ack{from, AnyLsn()};

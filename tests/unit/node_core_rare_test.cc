@@ -65,7 +65,7 @@ TEST(Begin, IsNotOverwrittenByALateInventory) {
   const auto third = second.Fork(Epoch(3), Lsn(), Lsn(4000), Lsn());
   node.Ask(quorum::Seal{node.To(Epoch(3))});
   const auto begin = node.Step(RequestReceived{kConn, node.BeginOf(third)});
-  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(3)), second})),
+  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(3)), second, std::nullopt})),
             RefusalReason::kOverloaded);
   node.CarryOut(begin);
   ASSERT_TRUE(node.Start().ok());
@@ -205,7 +205,8 @@ TEST(Hostile, HistoriesAreCheckedBeforeTheyAreLookedAt) {
   quorum::PgPath ragged = node.First();
   ragged.tails.push_back(Lsn(9));
   for (const quorum::PgPath& path : {quorum::PgPath{}, ragged}) {
-    EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{to, path})), RefusalReason::kBadRequest);
+    EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{to, path, std::nullopt})),
+              RefusalReason::kBadRequest);
     EXPECT_EQ(Reason(node.Ask(quorum::FetchLog{to, path, Lsn(), Lsn(9)})),
               RefusalReason::kBadRequest);
     EXPECT_EQ(Reason(node.Ask(quorum::Refill{to, path, {}})), RefusalReason::kBadRequest);

@@ -146,6 +146,38 @@ TEST_F(OpeningBacktrack, OneThatBeganEverywhereHappened) {
   EXPECT_EQ(after.start.pg_paths[0].branches.size(), 1u);
 }
 
+// Found by the simulator: what n1 said of the head came while the branch was asked about. It was
+// taken for DATA_LOSS, and could have passed for a segment that holds the branch.
+TEST_F(OpeningBacktrack, ALateAnswerAboutTheHeadSaysNothingOfTheBranch) {
+  const Opened back = BacktrackTo(2, Lsn(3));
+  Commit(back.start.epoch, back.start.first_lsn.value() | 1, 3, 3);
+  OpeningDrive drive(cluster, To(3, Lsn(7)));
+  Answers late;
+  drive.Through([&](const quorum::Send& send) -> std::optional<Answers> {
+    const auto* take = std::get_if<quorum::TakeInventory>(&send.request);
+    if (take == nullptr || send.node != OpeningCluster::N(1) || take->to.pg != cluster.Pg(0).pg) {
+      return std::nullopt;
+    }
+    Answers answers = cluster.Ask(send.node, send.request);
+    if (take->branch.has_value()) return Answers{};
+    late = answers;
+    return Answers{};
+  });
+  drive.Up(kAll).Run([&] {
+    return drive.opening().Describe().starts_with("taking inventory") &&
+           std::any_of(drive.sent.begin(), drive.sent.end(), [](const auto& send) {
+             const auto* take = std::get_if<quorum::TakeInventory>(&send.request);
+             return take != nullptr && take->branch.has_value();
+           });
+  });
+  ASSERT_EQ(late.size(), 1u);
+  drive.Answer(1, late.front());
+  EXPECT_FALSE(drive.opening().Count()[0].listed.Has(0));
+  drive.Run();
+  ASSERT_TRUE(drive.opened.has_value()) << drive.failed.value_or(absl::OkStatus());
+  EXPECT_EQ(drive.opened->start.vdl, Lsn(7));
+}
+
 // The branch was whole on a write quorum before it was left: two nodes later lost cost nothing.
 TEST_F(OpeningBacktrack, WhatIsLeftBehindWasRefilledFirst) {
   Commit(epoch, 9, 8, 7, {1, 2, 3, 4});

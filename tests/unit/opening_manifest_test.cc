@@ -72,7 +72,7 @@ TEST(OpeningManifest, AGrownGeometryIsFoundAlthoughALaterEpochWasLearnedWithoutI
   // Opening 3 takes that as the parent; its inventory teaches n5 the path; it dies.
   const EpochId third{second.number + 1, 3};
   cluster.Ask(5, quorum::Seal{cluster.To(0, third)});
-  cluster.Ask(5, quorum::TakeInventory{cluster.To(0, third), path20});
+  cluster.Ask(5, quorum::TakeInventory{cluster.To(0, third), path20, std::nullopt});
   // n1 and n4 die.
   const Opened fourth = OpenWith(cluster, 4, {2, 3, 5, 6});
   EXPECT_EQ(fourth.start.manifest.pgs.size(), 2u) << "PG 1 and its acknowledged commit are gone";

@@ -243,6 +243,7 @@ TEST(Opening, AVdlHeardAboveTheRecoveredOneIsDataLoss) {
   ASSERT_EQ(Phase(drive), "refilling");
   quorum::InventoryTaken taken;
   taken.from = cluster.To(0, {1, 1});
+  taken.history = EpochId::Root();
   taken.inventory.scl = taken.inventory.vdl_heard = Lsn(5);
   drive.Up({4});
   drive.Answer(4, taken);

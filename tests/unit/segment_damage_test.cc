@@ -20,7 +20,7 @@ struct Damaged : NodeUnderTest {
   }
   quorum::SegmentAnswer Inventory() {
     Ask(quorum::Seal{To(Epoch(2))});
-    return Ask(quorum::TakeInventory{To(Epoch(2)), First()});
+    return Ask(quorum::TakeInventory{To(Epoch(2)), First(), std::nullopt});
   }
   PeerAnswered Fill() const {
     quorum::GossipFill fill;
@@ -96,7 +96,7 @@ TEST(SegmentDamage, OnABranchThatTheHistoryLeftIsNone) {
   const auto forked = node.First().Fork(Epoch(2), Lsn(4), Lsn(2000), Lsn(4));
   EXPECT_EQ(Reason(node.Ask(node.BeginOf(forked))), std::nullopt);
   node.Ask(quorum::Seal{node.To(Epoch(3))});
-  const auto taken = node.Ask(quorum::TakeInventory{node.To(Epoch(3)), forked});
+  const auto taken = node.Ask(quorum::TakeInventory{node.To(Epoch(3)), forked, std::nullopt});
   EXPECT_EQ(std::get<quorum::InventoryTaken>(taken).inventory.scl, Lsn(4));
 }
 

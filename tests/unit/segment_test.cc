@@ -62,7 +62,7 @@ TEST(DurableFirst, TakeInventoryAlongAHistoryThatWasNewHere) {
   node.Open();
   node.Ask(quorum::Seal{node.To(Epoch(3))});
   const PgPath parent = node.First().Fork(Epoch(2), Lsn(), Lsn(2000), Lsn());
-  const Row row = Watch(node, quorum::TakeInventory{node.To(Epoch(3)), parent});
+  const Row row = Watch(node, quorum::TakeInventory{node.To(Epoch(3)), parent, std::nullopt});
   EXPECT_EQ(MetaKeys(row.batch), std::vector<std::string>{PathKey(node.pg, node.timeline)});
   EXPECT_TRUE(std::holds_alternative<quorum::InventoryTaken>(row.answer));
 }
@@ -178,7 +178,7 @@ TEST(Refusals, OneForEachWrongEnvelope) {
   wrong = append;
   wrong.boxcar = BytesRef::Own("no boxcar");
   EXPECT_EQ(Reason(node.Ask(wrong)), RefusalReason::kBadRequest);
-  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(2)), node.First()})),
+  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(2)), node.First(), std::nullopt})),
             RefusalReason::kNotPromised);
   EXPECT_EQ(Reason(node.Ask(quorum::Seal{node.To(Epoch(1))})), RefusalReason::kStaleEpoch);
   EXPECT_EQ(Reason(node.Ask(append)), std::nullopt) << "and nothing of it did any harm";
@@ -220,7 +220,7 @@ TEST(Read, OfASealedEpochIsServedAlongItsParentOnlyIfTheReaderSaysThatItHasNotBe
   node.Ask(node.Append(node.Box(Epoch(1), Lsn(1), 2, Lsn())));
   node.Ask(node.Append(node.Box(Epoch(1), Lsn(3), 2, Lsn(2))));
   node.Ask(quorum::Seal{node.To(Epoch(2))});
-  node.Ask(quorum::TakeInventory{node.To(Epoch(2)), node.First()});
+  node.Ask(quorum::TakeInventory{node.To(Epoch(2)), node.First(), std::nullopt});
   quorum::ReadPage read = node.ReadOf(Epoch(2), PageNo(1), Lsn(2005), Lsn(2));
   auto sent = node.Do(ReadAsked{CallId(3), read});
   ASSERT_TRUE(std::holds_alternative<CallRefused>(sent.at(0))) << "it would show LSN 4";
@@ -230,6 +230,34 @@ TEST(Read, OfASealedEpochIsServedAlongItsParentOnlyIfTheReaderSaysThatItHasNotBe
   const auto page = node.Read(read);
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_EQ(page->page_lsn, Lsn(2));
+}
+
+// Found by the simulator. Epoch 2 went back to 2 and wrote 2001; epoch 3 is sealed here and returns
+// to the branch: whoever reads the sealed volume reads the head, and the branch ends where it was
+// left although more of epoch 1 is here.
+TEST(Read, OfASealedEpochIsServedAlongTheHeadAlsoWhileABranchIsAskedAbout) {
+  NodeUnderTest node;
+  node.Open();
+  node.Ask(node.Append(node.Box(Epoch(1), Lsn(1), 2, Lsn())));
+  node.Ask(node.Append(node.Box(Epoch(1), Lsn(3), 4, Lsn(2))));
+  const PgPath second = *node.First().TryBacktrack(node.First(), Epoch(2), {Lsn(2), Lsn(2)},
+                                                   Lsn(2001), {Lsn(4), Lsn(4)});
+  node.Ask(quorum::Begin{node.To(Epoch(2)), second, std::nullopt});
+  node.page_tail[PageNo(1)] = Lsn(2);
+  node.Ask(node.Append(node.Box(Epoch(2), Lsn(2001), 1, Lsn(2))));
+  node.Ask(quorum::Seal{node.To(Epoch(3))});
+  const auto taken = std::get<quorum::InventoryTaken>(
+      node.Ask(quorum::TakeInventory{node.To(Epoch(3)), second, Epoch(2)}));
+  EXPECT_EQ(taken.history, Epoch(1));
+  EXPECT_EQ(taken.inventory.scl, Lsn(4));
+  for (const auto& record : taken.inventory.records) EXPECT_LE(record.lsn, Lsn(4));
+  EXPECT_EQ(Reason(node.Ask(quorum::TakeInventory{node.To(Epoch(3)), second, Epoch(9)})),
+            RefusalReason::kBadRequest);
+  quorum::ReadPage read = node.ReadOf(Epoch(3), PageNo(1), Lsn(2001), Lsn(2001));
+  read.sealed = true;
+  const auto page = node.Read(read);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->page_lsn, Lsn(2001));
 }
 
 // --- gossip --------------------------------------------------------------------------------------

@@ -95,10 +95,11 @@ void BacktracksChecker::ExpectExact(const BacktrackEnded& ended, const Started& 
          " the first that it left, which is ", next.value_or(Lsn::None()).value());
 }
 
-// The newest epoch that has opened tells what there is; a contender may have changed that since,
-// and then this process is fenced, not refused.
+// The newest epoch that has opened tells what there is. Who writes under an older one does not know
+// it yet.
 void BacktracksChecker::OnRefused(const BacktrackEnded& ended, Lsn target) {
   if (opened_.empty() || target < retained_from_ || !mtrs_.contains(target)) return;
+  if (ended.epoch != EpochId::Root() && ended.epoch < opened_.rbegin()->first) return;
   const Started& newest = opened_.rbegin()->second;
   const quorum::Path& path = newest.path.path;
   const bool below = target <= newest.fork && path.Visible(path.timeline(), target);

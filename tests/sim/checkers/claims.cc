@@ -47,13 +47,26 @@ void ClaimsChecker::OnInventory(NodeIndex node, const quorum::InventoryTaken& ta
   if (segment->path.has_value() && segment->path->path.epoch() >= from.epoch) return;
   const auto asked = parents_.find({from.epoch, from.pg});
   if (asked == parents_.end()) return;  // of an opening whose request came from elsewhere
-  const quorum::PgPath& parent = asked->second;
+  quorum::PgPath parent = asked->second;
+  Lsn end = Lsn::Max();
+  if (taken.history != parent.path.epoch()) {
+    const auto branch =
+        std::find_if(parent.branches.begin(), parent.branches.end(),
+                     [&](const quorum::Branch& b) { return b.path.epoch() == taken.history; });
+    if (branch == parent.branches.end()) {
+      return Fail(absl::StrCat("n", node + 1, " tells epoch ", from.epoch.number,
+                               " of a history that it was not asked about: of epoch ",
+                               taken.history.number));
+    }
+    end = branch->end.at;
+    parent = quorum::PgPath::Of(*branch);
+  }
   const Lsn kept = disks_->SclOf(node, from.pg, parent.path, Lsn::None());
   Expect(scl <= kept, "n", node + 1, " tells epoch ", from.epoch.number, " SCL ", scl.value(),
          " of PG ", from.pg.value(), "; what it was told to keep is whole up to ", kept.value(),
          " on ", parent.path.Describe());
   for (const auto& [epoch, told] : told_[{node, from.pg}]) {
-    const Lsn visible = parent.path.Clamp(parent.path.timeline(), epoch, told);
+    const Lsn visible = std::min(end, parent.path.Clamp(parent.path.timeline(), epoch, told));
     const Lsn tail = disks_->TailOf(from.pg, parent.path, visible);
     Expect(scl >= tail, "n", node + 1, " tells epoch ", from.epoch.number, " SCL ", scl.value(),
            " of PG ", from.pg.value(), " on ", parent.path.Describe(), ", and has told epoch ",

@@ -2,6 +2,8 @@
 // keep and from what it has told before:
 //
 //   - An inventory is told only under a promise that is durable.
+//   - It is about the history that the opening asked about: the parent's, or a branch of it, which
+//     ends where it was left.
 //   - Its SCL is no higher than the chain that its disk was told to keep along the parent, and no
 //     lower than any SCL that it has told to a writer or an opening, as far as that lies on the
 //     parent: what it has lost since, it must not keep silent about. (Refused as damaged, it claims

@@ -52,9 +52,10 @@ void FreshnessChecker::OnOffered(const ReadPointOffered& offered) {
     highest_shown_ = std::max(highest_shown_, read_point);
   }
   if (offered.snapshot && !is_first) {
-    Expect(offered.epoch >= reader.newest, "process ", offered.reader,
-           " takes a snapshot of epoch ", offered.epoch.number, ", and asked after epoch ",
-           reader.newest.number, " had opened");
+    // Reads may claim an older epoch, which has the same history up to there.
+    Expect(offered.history->epoch() >= reader.newest, "process ", offered.reader,
+           " takes a snapshot of epoch ", offered.history->epoch().number,
+           ", and asked after epoch ", reader.newest.number, " had opened");
     Expect(!below(reader.opened_by_then), "process ", offered.reader, " takes a snapshot at ",
            read_point.value(), ", and asked after an epoch had opened at ",
            reader.opened_by_then.value());
