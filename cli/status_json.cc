@@ -33,6 +33,10 @@ json ToJson(const launcher::PgPicture& pg) {
 json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& slack) {
   json pgs = json::array();
   for (const launcher::PgPicture& pg : volume.pgs) pgs.push_back(ToJson(pg));
+  json leases = json::array();
+  for (const launcher::LeasePicture& lease : volume.leases) {
+    leases.push_back({{"read_point", lease.read_point}, {"ends_in_ms", lease.ends_in_ms}});
+  }
   return {
       {"name", volume.name},
       {"timeline", Hex(volume.timeline)},
@@ -44,6 +48,12 @@ json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& 
       {"write_quorum",
        {{"need", slack.write_need}, {"of", slack.of}, {"up", slack.up}, {"ok", slack.can_write}}},
       {"read_quorum", {{"need", slack.read_need}, {"of", slack.of}, {"ok", slack.can_read}}},
+      {"clone_of", TextOrNull(volume.parent)},
+      {"forked_at", volume.parent.empty() ? json(nullptr) : json(volume.forked_at)},
+      {"own_bytes", volume.own_bytes},
+      {"shared_bytes", volume.shared_bytes},
+      {"can_go_back_to", volume.retained_from == 0 ? json(nullptr) : json(volume.retained_from)},
+      {"leases", leases},
       {"sql", nullptr},
       {"writer", TextOrNull(volume.writer)},
       {"writer_pid", volume.writer_pid == 0 ? json(nullptr) : json(volume.writer_pid)},

@@ -115,6 +115,7 @@ void PrintVolume(const launcher::VolumePicture& volume, const launcher::ClusterP
   }
   out << (missing.empty() ? "none" : absl::StrCat("on ", absl::StrJoin(missing, ", "))) << "\n";
   out << "  Can lose now: " << CanLoseInWords(slack.write, slack.read) << ".\n";
+  PrintPast(volume, out);
 }
 
 // A cut of a whole AZ is many links: said in a few lines, the rest counted.
@@ -191,6 +192,24 @@ std::string CanLoseInWords(const quorum::Slack& write, const quorum::Slack& read
     absl::StrAppend(&words, "no node");
   }
   return absl::StrCat(words, " and still read");
+}
+
+void PrintPast(const launcher::VolumePicture& volume, std::ostream& out) {
+  if (volume.retained_from != 0) {
+    out << "  Can go back to LSN " << Thousands(volume.retained_from) << ".";
+  }
+  if (!volume.leases.empty()) {
+    uint64_t lowest = volume.leases.front().read_point;
+    uint64_t last_ms = 0;
+    for (const launcher::LeasePicture& lease : volume.leases) {
+      lowest = std::min(lowest, lease.read_point);
+      last_ms = std::max(last_ms, lease.ends_in_ms);
+    }
+    out << "  " << Count(volume.leases.size(), "lease") << " from LSN " << Thousands(lowest)
+        << " on hold garbage collection back for another "
+        << Seconds(static_cast<double>(last_ms) / 1000) << ".";
+  }
+  if (volume.retained_from != 0 || !volume.leases.empty()) out << "\n";
 }
 
 void PrintStatus(const launcher::ClusterPicture& cluster, const StatusText& how,

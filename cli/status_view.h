@@ -19,6 +19,9 @@ struct StatusText {
 };
 void PrintStatus(const launcher::ClusterPicture& cluster, const StatusText& how, std::ostream& out);
 
+// "Can go back to LSN ...", and who holds garbage collection back; nothing if neither is known.
+void PrintPast(const launcher::VolumePicture& volume, std::ostream& out);
+
 // "any 2 nodes or one AZ and still write; one AZ and one node and still read".
 std::string CanLoseInWords(const quorum::Slack& write, const quorum::Slack& read);
 

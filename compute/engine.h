@@ -32,6 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "backtrack/clone.h"
 #include "backtrack/commit_lookup.h"
 #include "compute/core/histogram.h"
 #include "compute/core/mtr.h"
@@ -187,6 +188,19 @@ struct VolumeEntry {
   quorum::Membership first_pg;
 };
 
+struct CloneSpec {
+  std::string parent;
+  std::string name;                                   // the clone's
+  backtrack::CloneTarget at = backtrack::CloneNow();  // where it leaves its parent
+  // A VDL of the parent that the caller knows of: what is durable by then is in a clone of "now".
+  Lsn at_least;
+};
+
+struct ClonedVolume {
+  VolumeEntry entry;
+  quorum::CommitPoint forked_at;  // the newest commit of the parent that it sees
+};
+
 // A connection to a cluster's storage nodes. Volumes keep what they need of it alive.
 class Cluster {
  public:
@@ -199,6 +213,14 @@ class Cluster {
   virtual ClusterId id() const = 0;
   // ALREADY_EXISTS, INVALID_ARGUMENT (page size, name), UNAVAILABLE (no write quorum of nodes).
   virtual absl::Status Create(const std::string& name, const CreateOptions& options) = 0;
+  // A new volume that begins as another one was: nothing is copied, and the parent, which may be
+  // written to meanwhile, is not disturbed (docs/fork.md). ALREADY_EXISTS: the name is taken.
+  // NOT_FOUND: no such parent. OUT_OF_RANGE: the parent has no such commit, or not any more; the
+  // message has the range. UNAVAILABLE: too few segments answer.
+  virtual absl::StatusOr<ClonedVolume> Clone(const CloneSpec& spec) = 0;
+  // Drops clones that their creators made and did not live to name. To be called every now and then
+  // on the same object, which remembers since when it has seen them; says how many it dropped.
+  virtual absl::StatusOr<int> DropOrphanClones() = 0;
   virtual absl::StatusOr<VolumeEntry> Find(const std::string& name) = 0;  // NOT_FOUND
   virtual absl::StatusOr<std::vector<VolumeEntry>> List() = 0;            // by name
   // Unregisters the name, then forgets the segments. FAILED_PRECONDITION while a writer is heard,

@@ -5,10 +5,15 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "compute/host/compute_metrics.h"
@@ -27,6 +32,7 @@ constexpr int kWrongUsage = 2;
 constexpr Duration kConnectTimeout = Duration::Seconds(15);
 constexpr int kMaxThreads = 64;
 constexpr long kLookEveryNanos = 200'000'000;
+constexpr std::chrono::seconds kSweepEvery{20};
 
 struct Flags {
   std::string id = "compute";
@@ -62,6 +68,31 @@ class ModeLog {
 
  private:
   std::map<std::string, std::string> modes_;
+};
+
+// Clones whose creators died, looked for now and then for as long as it lives.
+class OrphanSweep {
+ public:
+  explicit OrphanSweep(OpenVolumes& volumes)
+      : thread_([this, &volumes](const std::stop_token& stop) { Run(volumes, stop); }) {}
+
+ private:
+  void Run(OpenVolumes& volumes, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, stop, kSweepEvery, [] { return false; })) {
+      if (stop.stop_requested()) return;
+      const auto dropped = volumes.DropOrphanClones();
+      if (!dropped.ok()) {
+        spdlog::warn("clones without a name were not dropped: {}", dropped.status().ToString());
+      } else if (*dropped > 0) {
+        spdlog::info("{} clone(s) dropped that were never named", *dropped);
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::jthread thread_;
 };
 
 // Until SIGTERM or SIGINT, or until a volume turns out not to exist.
@@ -110,7 +141,9 @@ int Run(const Flags& flags, const sigset_t& signals) {
   for (const std::string& name : flags.volumes) {
     if (const absl::Status status = volumes.Start(name, {}); !status.ok()) return Fail(status);
   }
+  auto sweep = std::make_unique<OrphanSweep>(volumes);
   const absl::Status ended = Watch(signals, volumes, service);
+  sweep.reset();
   volumes
       .CloseAll();  // first: calls that wait for storage end, and the server need not wait for them
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));

@@ -186,6 +186,20 @@ absl::StatusOr<v1::BacktrackAnswer> AdminClient::Backtrack(const v1::BacktrackRe
                                   timeout);
 }
 
+absl::StatusOr<v1::CloneVolumeAnswer> AdminClient::CloneVolume(
+    const v1::CloneVolumeRequest& request, Millis timeout) {
+  return Ask<v1::CloneVolumeAnswer>(*compute_, &v1::ComputeService::Stub::CloneVolume, request,
+                                    timeout);
+}
+
+absl::Status AdminClient::CloseVolume(const std::string& volume, Millis timeout) {
+  v1::CloseVolumeRequest request;
+  request.set_name(volume);
+  return Ask<v1::CloseVolumeAnswer>(*compute_, &v1::ComputeService::Stub::CloseVolume, request,
+                                    timeout)
+      .status();
+}
+
 absl::Status AdminClient::SetRetention(const v1::SetRetentionRequest& request, Millis timeout) {
   return Ask<v1::SetRetentionAnswer>(*compute_, &v1::ComputeService::Stub::SetRetention, request,
                                      timeout)

@@ -40,6 +40,9 @@ class AdminClient {
   absl::StatusOr<v1::LocateAnswer> Locate(const v1::LocateRequest& request, Millis timeout);
   absl::StatusOr<v1::BacktrackAnswer> Backtrack(const v1::BacktrackRequest& request,
                                                 Millis timeout);
+  absl::StatusOr<v1::CloneVolumeAnswer> CloneVolume(const v1::CloneVolumeRequest& request,
+                                                    Millis timeout);
+  absl::Status CloseVolume(const std::string& volume, Millis timeout);
   absl::Status SetRetention(const v1::SetRetentionRequest& request, Millis timeout);
   // One page at `read_point` (0: VDL).
   absl::StatusOr<v1::ReadPagesAnswer> ReadPage(const v1::ReadPagesRequest& request, Millis timeout);

@@ -35,6 +35,18 @@ ProcessNames NodesIn(const Launcher& launcher, ProcessState state) {
   return names;
 }
 
+// A compute ends if what it is to open does not exist; somebody else may have dropped a clone.
+absl::Status ForgetDroppedClones(Launcher& launcher, compute::Cluster& cluster) {
+  ClusterRecord record = launcher.record();
+  for (const std::string& clone : launcher.record().clones) {
+    const auto found = cluster.Find(clone);
+    if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
+    if (!found.ok()) std::erase(record.clones, clone);
+  }
+  if (record.clones == launcher.record().clones) return absl::OkStatus();
+  return launcher.dir().Save(record);
+}
+
 absl::Status StartWhatIsDown(Launcher& launcher) {
   if (absl::Status resumed = launcher.Resume(launcher.InState(ProcessState::kPaused));
       !resumed.ok()) {
@@ -56,6 +68,7 @@ absl::Status StartWhatIsDown(Launcher& launcher) {
   if (!cluster.ok()) return cluster.status();
   const absl::Status made = EnsureVolume(launcher, **cluster, launcher.record().volume);
   if (!made.ok()) return made;
+  if (absl::Status known = ForgetDroppedClones(launcher, **cluster); !known.ok()) return known;
   return launcher.Start({kCompute});
 }
 

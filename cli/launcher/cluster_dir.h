@@ -45,7 +45,8 @@ struct ClusterRecord {
   std::string compute_address;
   std::string compute_metrics;
   std::string bench_metrics;
-  std::string volume;  // what the compute opens
+  std::string volume;               // what the compute opens,
+  std::vector<std::string> clones;  // and the clones that hexad clone made, as long as they exist
   Forming forming = Forming::kFresh;
   uint64_t cluster = 0;  // 0 while kFresh
   bool faults = false;   // a test cluster: its links and disks can be hurt (faults.h)

@@ -84,7 +84,8 @@ std::vector<std::string> Launcher::CommandLine(const std::string& name) const {
             "--metrics",
             record().compute_metrics,
             "--volume",
-            record().volume};
+            absl::StrCat(record().volume, record().clones.empty() ? "" : ",",
+                         absl::StrJoin(record().clones, ","))};
   }
   const NodeRecord* node = record().FindNode(name);
   return {options_.bin_dir + "/hexad-storage-node",

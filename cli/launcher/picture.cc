@@ -131,6 +131,11 @@ VolumePicture VolumeFromSegments(const std::string& name, const v1::NameValue& v
       volume.epoch = std::max(volume.epoch, segment.epoch_number());
       volume.vdl = std::max<uint64_t>(volume.vdl, segment.vdl_heard());
       volume.pages_seen = std::max<uint64_t>(volume.pages_seen, segment.pages_seen());
+      volume.own_bytes += segment.own_bytes();
+      volume.shared_bytes += segment.shared_bytes();
+      if (segment.ancestors().empty()) continue;
+      volume.parent_timeline = *segment.ancestors().rbegin();
+      volume.forked_at = segment.forked_at();
     }
   }
   volume.vcl = volume.vdl;
@@ -157,6 +162,10 @@ void AddComputeView(const v1::VolumeState& said, VolumePicture& volume) {
   volume.epoch = said.epoch_number();
   volume.vdl = said.vdl();
   volume.vcl = said.vcl();
+  volume.retained_from = said.history().retained_from();
+  for (const v1::Lease& lease : said.leases()) {
+    volume.leases.push_back({lease.read_point(), lease.ends_in_ms()});
+  }
   volume.pages_seen = std::max<uint64_t>(volume.pages_seen, said.page_count());
   for (const v1::PgState& pg_said : said.pgs()) {
     for (PgPicture& pg : volume.pgs) {
@@ -191,6 +200,18 @@ void AddWriters(Launcher& launcher, ClusterPicture& picture) {
     if (volume == picture.volumes.end() || volume->name == of_bench) continue;
     SetWriter(launcher, kCompute, *volume);
     AddComputeView(said, *volume);
+  }
+}
+
+void NameParents(ClusterPicture& picture) {
+  for (VolumePicture& volume : picture.volumes) {
+    if (volume.parent_timeline == 0) continue;
+    const auto parent =
+        std::ranges::find(picture.volumes, volume.parent_timeline, &VolumePicture::timeline);
+    volume.parent =
+        parent != picture.volumes.end()
+            ? parent->name
+            : absl::StrCat("a dropped volume (timeline ", absl::Hex(volume.parent_timeline), ")");
   }
 }
 
@@ -271,6 +292,7 @@ ClusterPicture Look(Launcher& launcher) {
   for (const auto& [name, value] : names.values) {
     picture.volumes.push_back(VolumeFromSegments(name, value, said, picture, record));
   }
+  NameParents(picture);
   AddWriters(launcher, picture);
   return picture;
 }

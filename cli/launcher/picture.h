@@ -67,6 +67,12 @@ struct PgPicture {
   std::vector<SegmentPicture> segments = {};  // in the membership's order
 };
 
+// A read point that is kept readable for somebody.
+struct LeasePicture {
+  uint64_t read_point = 0;
+  uint64_t ends_in_ms = 0;
+};
+
 struct VolumePicture {
   std::string name = {};
   uint64_t timeline = 0;
@@ -84,6 +90,16 @@ struct VolumePicture {
   std::string writer_metrics = {};
   std::string mode = {};  // of the compute: read-write, read-only, fenced; empty if it cannot tell
   std::string reason = {};
+  // Of a clone: its parent's name (the timeline's number if it has none any more), and where it
+  // left it.
+  std::string parent = {};
+  uint64_t parent_timeline = 0;
+  uint64_t forked_at = 0;
+  // On the disks of all its segments: under its own keys, and what it reads of its ancestors'.
+  uint64_t own_bytes = 0;
+  uint64_t shared_bytes = 0;
+  uint64_t retained_from = 0;  // it can go back to this LSN and later; 0: the compute cannot tell
+  std::vector<LeasePicture> leases = {};
   std::vector<PgPicture> pgs = {};
 };
 

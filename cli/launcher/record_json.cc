@@ -71,6 +71,7 @@ ClusterRecord RecordFromJson(const json& from) {
   record.compute_metrics = from.at("compute").at("metrics");
   record.bench_metrics = from.at("bench").at("metrics");
   record.volume = from.at("compute").at("volume");
+  record.clones = from.at("compute").value("clones", std::vector<std::string>());
   record.forming = FormingOf(from.at("forming"));
   record.cluster = FromHex(from.at("cluster"));
   record.faults = from.value("faults", false);
@@ -89,7 +90,8 @@ std::string EncodeRecord(const ClusterRecord& record) {
               {"compute",
                {{"address", record.compute_address},
                 {"metrics", record.compute_metrics},
-                {"volume", record.volume}}},
+                {"volume", record.volume},
+                {"clones", record.clones}}},
               {"bench", {{"metrics", record.bench_metrics}}},
               {"faults", record.faults}};
   for (const NodeRecord& node : record.nodes) out["nodes"].push_back(ToJson(node));

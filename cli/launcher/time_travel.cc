@@ -12,6 +12,49 @@ namespace {
 
 constexpr Millis kDescribe{2'000};
 constexpr Millis kBacktrack{30'000};
+constexpr Millis kClone{50'000};
+constexpr Millis kClose{15'000};
+
+backtrack::BacktrackTarget TargetOf(const v1::Target& target) {
+  return target.has_lsn() ? backtrack::BacktrackTarget(Lsn(target.lsn()))
+                          : backtrack::BacktrackTarget(CommitTime(target.time_us()));
+}
+
+uint64_t MicrosSince(std::chrono::steady_clock::time_point began) {
+  const auto passed = std::chrono::steady_clock::now() - began;
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(passed).count());
+}
+
+absl::StatusOr<v1::CloneVolumeAnswer> CloneHere(Launcher& launcher,
+                                                const v1::CloneVolumeRequest& request) {
+  auto cluster = ConnectToNodes(launcher.record());
+  if (!cluster.ok()) return cluster.status();
+  const auto began = std::chrono::steady_clock::now();
+  compute::CloneSpec spec;
+  spec.parent = request.volume();
+  spec.name = request.name();
+  if (request.has_target()) {
+    std::visit([&](const auto& at) { spec.at = at; }, TargetOf(request.target()));
+  }
+  const auto cloned = (*cluster)->Clone(spec);
+  if (!cloned.ok()) return cloned.status();
+  v1::CloneVolumeAnswer answer;
+  answer.mutable_forked_at()->set_lsn(cloned->forked_at.lsn.value());
+  answer.mutable_forked_at()->set_time_us(cloned->forked_at.time.value());
+  answer.set_clone_us(MicrosSince(began));
+  return answer;
+}
+
+// The compute opens what the folder remembers.
+absl::Status Remember(Launcher& launcher, const std::string& clone, bool exists) {
+  auto lock = launcher.Lock();
+  if (!lock.ok()) return lock.status();
+  ClusterRecord record = launcher.record();
+  std::erase(record.clones, clone);
+  if (exists) record.clones.push_back(clone);
+  return launcher.dir().Save(record);
+}
 
 absl::StatusOr<v1::BacktrackAnswer> BacktrackHere(Launcher& launcher, const std::string& volume,
                                                   const v1::Target& target) {
@@ -19,16 +62,12 @@ absl::StatusOr<v1::BacktrackAnswer> BacktrackHere(Launcher& launcher, const std:
   if (!cluster.ok()) return cluster.status();
   const auto began = std::chrono::steady_clock::now();
   compute::OpenOptions options;
-  options.backtrack = target.has_lsn() ? backtrack::BacktrackTarget(Lsn(target.lsn()))
-                                       : backtrack::BacktrackTarget(CommitTime(target.time_us()));
+  options.backtrack = TargetOf(target);
   const auto opened = (*cluster)->Open(volume, options);
   if (!opened.ok()) return opened.status();
   v1::BacktrackAnswer answer;
   answer.mutable_forked_at()->set_lsn((*opened)->vdl().value());
-  answer.set_backtrack_us(
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                std::chrono::steady_clock::now() - began)
-                                .count()));
+  answer.set_backtrack_us(MicrosSince(began));
   (*opened)->Close();
   return answer;
 }
@@ -63,6 +102,24 @@ absl::StatusOr<v1::BacktrackAnswer> Backtrack(Launcher& launcher, const std::str
   *request.mutable_target() = target;
   AdminClient client(launcher.record());
   return client.Backtrack(request, kBacktrack);
+}
+
+absl::StatusOr<v1::CloneVolumeAnswer> CloneVolume(Launcher& launcher,
+                                                  const v1::CloneVolumeRequest& request) {
+  const bool by_compute = launcher.StateOf(kCompute) == ProcessState::kUp;
+  const auto answer =
+      by_compute ? launcher.client().CloneVolume(request, kClone) : CloneHere(launcher, request);
+  if (!answer.ok()) return answer;
+  if (absl::Status saved = Remember(launcher, request.name(), true); !saved.ok()) return saved;
+  return answer;
+}
+
+absl::Status ForgetClone(Launcher& launcher, const std::string& clone) {
+  if (launcher.StateOf(kCompute) == ProcessState::kUp) {
+    const absl::Status closed = launcher.client().CloseVolume(clone, kClose);
+    if (!closed.ok() && !absl::IsNotFound(closed)) return closed;
+  }
+  return Remember(launcher, clone, false);
 }
 
 }  // namespace hexad::launcher

@@ -1,4 +1,5 @@
-// Going back, with the volume's writer if the compute process has it open, without one otherwise.
+// Going back and cloning, with the volume's writer if the compute process has it open, without one
+// otherwise.
 #pragma once
 
 #include <string>
@@ -16,5 +17,13 @@ absl::StatusOr<v1::VolumeState> OpenInCompute(Launcher& launcher, const std::str
 // otherwise this process opens the volume for the moment, as whoever writes next will have to.
 absl::StatusOr<v1::BacktrackAnswer> Backtrack(Launcher& launcher, const std::string& volume,
                                               const v1::Target& target);
+
+// Makes a clone. If the compute process runs it opens the clone too, now and with every later start
+// (the folder remembers it); otherwise the answer is without a volume.
+absl::StatusOr<v1::CloneVolumeAnswer> CloneVolume(Launcher& launcher,
+                                                  const v1::CloneVolumeRequest& request);
+
+// Closes a clone that the compute process has open, and lets the folder forget it.
+absl::Status ForgetClone(Launcher& launcher, const std::string& clone);
 
 }  // namespace hexad::launcher

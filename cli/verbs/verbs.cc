@@ -12,6 +12,7 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddLinks(app, session);
   AddVolume(app, session);
   AddBacktrack(app, session);
+  AddClone(app, session);
   AddHistory(app, session);
   AddPage(app, session);
   AddVerify(app, session);

@@ -17,6 +17,7 @@ void AddFaults(CLI::App& app, Session& session);  // kill, pause, resume, restar
 void AddLinks(CLI::App& app, Session& session);   // cut, slow, heal
 void AddVolume(CLI::App& app, Session& session);
 void AddBacktrack(CLI::App& app, Session& session);
+void AddClone(CLI::App& app, Session& session);
 void AddHistory(CLI::App& app, Session& session);
 void AddPage(CLI::App& app, Session& session);
 void AddVerify(CLI::App& app, Session& session);

@@ -137,13 +137,17 @@ absl::Status RunList(const Session& session) {
                {"EPOCH", Align::kRight},
                {"VDL", Align::kRight},
                {"QUORUM"},
-               {"WRITER"}});
+               {"WRITER"},
+               {"CLONE OF"}});
   for (const launcher::VolumePicture& volume : cluster.volumes) {
     const launcher::VolumeSlack slack = launcher::SlackOf(volume, cluster);
     table.AddRow({volume.name, Thousands(volume.page_size), Thousands(volume.pgs.size()),
                   Thousands(volume.epoch), Thousands(volume.vdl),
                   absl::StrCat(slack.write_need, "/", slack.of, slack.can_write ? " ok" : " LOST"),
-                  volume.writer.empty() ? "-" : volume.writer});
+                  volume.writer.empty() ? "-" : volume.writer,
+                  volume.parent.empty()
+                      ? "-"
+                      : absl::StrCat(volume.parent, " at ", Thousands(volume.forked_at))});
   }
   if (table.empty()) {
     std::cout << "no volumes.  Next: hexad volume create NAME" << DirOption(session.dir) << "\n";
@@ -184,6 +188,13 @@ absl::Status RunShow(const Session& session, const std::string& name) {
             << absl::StrCat(absl::Hex(volume.timeline, absl::kZeroPad16)) << "   epoch "
             << volume.epoch << "   VDL " << Thousands(volume.vdl) << "   pages of "
             << Thousands(volume.page_size) << " bytes\n";
+  std::cout << "on all disks   " << Bytes(volume.own_bytes) << " its own";
+  if (!volume.parent.empty()) {
+    std::cout << "; " << Bytes(volume.shared_bytes) << " shared with " << volume.parent
+              << ", which it left at LSN " << Thousands(volume.forked_at);
+  }
+  std::cout << "\n";
+  PrintPast(volume, std::cout);
   for (size_t i = 0; i < volume.pgs.size(); ++i) {
     PrintPg(i, volume.pgs[i], volume.pages_per_pg, session.colour);
   }
@@ -249,8 +260,10 @@ absl::Status ShowDrop(const Session& session, launcher::Launcher& launcher,
 // The process of this folder that writes to the volume, even if it is paused and nobody hears it.
 std::string WriterHere(const launcher::Launcher& launcher, const std::string& volume) {
   if (launcher.BenchVolume() == volume) return launcher::kBench;
-  const bool compute = volume == launcher.record().volume &&
-                       launcher.StateOf(launcher::kCompute) != launcher::ProcessState::kDown;
+  const launcher::ClusterRecord& record = launcher.record();
+  const bool opened = volume == record.volume || std::ranges::count(record.clones, volume) > 0;
+  const bool compute =
+      opened && launcher.StateOf(launcher::kCompute) != launcher::ProcessState::kDown;
   return compute ? launcher::kCompute : "";
 }
 
@@ -264,6 +277,9 @@ absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
     return launcher::Refused(
         {absl::StrCat("volume ", options.name, " is open"), absl::StrCat(writer, " writes to it"),
          absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
+  }
+  if (std::ranges::count(launcher->record().clones, options.name) > 0) {
+    if (absl::Status left = launcher::ForgetClone(*launcher, options.name); !left.ok()) return left;
   }
   auto cluster = launcher::ConnectToNodes(launcher->record());
   if (!cluster.ok()) return cluster.status();

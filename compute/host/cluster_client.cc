@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compute/host/clone_run.h"
 #include "compute/host/volume_host.h"
 #include "compute/io/clocks.h"
 #include "compute/io/gather.h"
@@ -103,10 +104,7 @@ ClusterClient::ClusterClient(std::shared_ptr<const ClusterNodes> nodes)
 absl::Status ClusterClient::Create(const std::string& name, const CreateOptions& options) {
   if (const absl::Status status = quorum::CheckVolumeName(name); !status.ok()) return status;
   if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
-  const std::string key = kNamePrefix + name;
-  const auto current = registers_.Read(key, kNameTimeout);
-  if (!current.ok()) return current.status();
-  if (!current->empty()) return AlreadyExists(name);
+  if (const absl::Status status = CheckNameFree(name); !status.ok()) return status;
 
   VolumeEntry entry;
   entry.name = name;
@@ -131,21 +129,71 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
   create.first_page = PageNo(0);
   create.page_count = entry.pages_per_pg;
   absl::Status status = CreateSegments(nodes_, create, kCreateGrace, kCreateTimeout);
-  if (status.ok()) {
-    const std::string value = EncodeEntry(entry);
-    status = registers_
-                 .Change(key, kNameTimeout,
-                         [&](const std::string& now) -> absl::StatusOr<std::string> {
-                           if (now.empty() || now == value) return value;
-                           return AlreadyExists(name);
-                         })
-                 .status();
-  }
+  if (status.ok()) status = Register(entry);
   // An attempt that got no answer may still be decided: then the segments are needed. Only a name
   // that somebody else holds proves that ours are not.
   if (absl::IsAlreadyExists(status))
     DropSegments(entry.timeline, {entry.first_pg.pg}).IgnoreError();
   return status;
+}
+
+absl::Status ClusterClient::CheckNameFree(const std::string& name) {
+  const auto current = registers_.Read(kNamePrefix + name, kNameTimeout);
+  if (!current.ok()) return current.status();
+  return current->empty() ? absl::OkStatus() : AlreadyExists(name);
+}
+
+absl::Status ClusterClient::Register(const VolumeEntry& entry) {
+  const std::string value = EncodeEntry(entry);
+  return registers_
+      .Change(kNamePrefix + entry.name, kNameTimeout,
+              [&](const std::string& now) -> absl::StatusOr<std::string> {
+                if (now.empty() || now == value) return value;
+                return AlreadyExists(entry.name);
+              })
+      .status();
+}
+
+// The clone first, then the name: nobody opens what may not be whole. A creator that dies in
+// between leaves a clone without a name, which somebody drops later (compute/host/orphan_clones.h).
+absl::StatusOr<ClonedVolume> ClusterClient::Clone(const CloneSpec& spec) {
+  if (const absl::Status status = quorum::CheckVolumeName(spec.name); !status.ok()) return status;
+  const auto parent = Find(spec.parent);
+  if (!parent.ok()) return parent.status();
+  if (const absl::Status status = CheckNameFree(spec.name); !status.ok()) return status;
+
+  backtrack::CloneOptions options;
+  options.parent.name = parent->name;
+  options.parent.timeline = parent->timeline;
+  options.parent.page_size = parent->page_size;
+  options.parent.pages_per_pg = parent->pages_per_pg;
+  options.parent.retention = parent->retention;
+  options.parent.pgs = {parent->first_pg};
+  options.at = spec.at;
+  options.timeline = TimelineId(RandomNumber());
+  options.name = spec.name;
+  options.at_least = spec.at_least;
+  options.seed = RandomNumber();
+  CloneOutcome made = RunClone(nodes_, options);
+  if (!made.status.ok()) {
+    if (made.remains.has_value()) Forget(*made.remains);
+    return made.status;
+  }
+  const quorum::Manifest& manifest = made.cloned->manifest;
+  VolumeEntry entry = *parent;
+  entry.name = spec.name;
+  entry.timeline = manifest.timeline;
+  entry.retention = manifest.retention;
+  const absl::Status named = Register(entry);
+  if (absl::IsAlreadyExists(named)) Forget(manifest);
+  if (!named.ok()) return named;
+  return ClonedVolume{std::move(entry), made.cloned->forked_at};
+}
+
+void ClusterClient::Forget(const quorum::Manifest& manifest) {
+  std::vector<PgId> pgs;
+  for (const quorum::Membership& pg : manifest.pgs) pgs.push_back(pg.pg);
+  DropSegments(manifest.timeline, pgs).IgnoreError();  // then it is an orphan like any other
 }
 
 absl::StatusOr<VolumeEntry> ClusterClient::Find(const std::string& name) {
@@ -171,7 +219,7 @@ absl::StatusOr<std::vector<VolumeEntry>> ClusterClient::List() {
   return entries;
 }
 
-ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
+std::vector<v1::NodeDescription> ClusterClient::DescribeNodes() {
   using Descriptions = Gather<v1::NodeDescription>;
   auto gather = std::make_shared<Descriptions>(nodes_->channels.size(), nodes_->port->NewEvent(),
                                                [](const auto&) { return false; });
@@ -181,16 +229,23 @@ ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
                       [gather, i](auto answer) { gather->Add(i, std::move(answer)); });
     ++i;
   }
+  std::vector<v1::NodeDescription> described;
+  for (auto& answer : gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout)) {
+    if (answer.has_value() && answer->ok()) described.push_back(**std::move(answer));
+  }
+  return described;
+}
+
+ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
   std::set<PgId> pgs;
   Segments segments;
-  for (const auto& answer : gather->WaitUntil(nodes_->port->Now() + kDescribeTimeout)) {
-    if (!answer.has_value() || !answer->ok()) continue;
-    const auto member = entry.first_pg.IndexOf(NodeId((*answer)->node()));
+  for (const v1::NodeDescription& node : DescribeNodes()) {
+    const auto member = entry.first_pg.IndexOf(NodeId(node.node()));
     if (member.has_value() && entry.first_pg.members[static_cast<size_t>(*member)].incarnation ==
-                                  Incarnation((*answer)->incarnation())) {
+                                  Incarnation(node.incarnation())) {
       segments.answered.Add(*member);
     }
-    for (const auto& segment : (*answer)->segments()) {
+    for (const auto& segment : node.segments()) {
       if (TimelineId(segment.timeline()) != entry.timeline) continue;
       pgs.insert(PgId(segment.pg()));
       const int64_t silent = segment.writer_silent_ms();
@@ -201,6 +256,39 @@ ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
   }
   segments.pgs.assign(pgs.begin(), pgs.end());
   return segments;
+}
+
+absl::StatusOr<int> ClusterClient::DropOrphanClones() {
+  const std::lock_guard one_at_a_time(orphans_mutex_);
+  std::map<TimelineId, FoundClone> clones;
+  for (const v1::NodeDescription& node : DescribeNodes()) {
+    for (const auto& segment : node.segments()) {
+      if (segment.ancestors().empty() || segment.dropped()) continue;
+      FoundClone& clone = clones[TimelineId(segment.timeline())];
+      clone.timeline = TimelineId(segment.timeline());
+      if (!segment.name().empty()) clone.name = segment.name();
+      if (std::find(clone.pgs.begin(), clone.pgs.end(), PgId(segment.pg())) == clone.pgs.end()) {
+        clone.pgs.push_back(PgId(segment.pg()));
+      }
+    }
+  }
+  std::vector<FoundClone> found;
+  for (auto& [timeline, clone] : clones) {
+    // Its first PG, which has the name, did not answer: whose it is cannot be told.
+    if (!clone.name.empty()) found.push_back(std::move(clone));
+  }
+  const auto owner_of = [&](const std::string& name) -> absl::StatusOr<TimelineId> {
+    const auto entry = Find(name);
+    if (absl::IsNotFound(entry.status())) return TimelineId();
+    if (!entry.ok()) return entry.status();
+    return entry->timeline;
+  };
+  int dropped = 0;
+  for (const FoundClone& clone : orphans_.ToDrop(found, nodes_->port->Now(), owner_of)) {
+    if (absl::Status done = DropSegments(clone.timeline, clone.pgs); !done.ok()) return done;
+    ++dropped;
+  }
+  return dropped;
 }
 
 absl::Status ClusterClient::CheckNoWriter(const VolumeEntry& entry,

@@ -5,81 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "compute/core/user_error.h"
+#include "compute/host/volume_state.h"
 #include "compute/io/clocks.h"
 #include "proto/status.h"
 
 namespace hexad::compute {
 namespace {
 
-constexpr Duration kOpenTimeout = Duration::Seconds(20);
 constexpr Duration kDurableTimeout = Duration::Seconds(12);
-
-std::string_view StateOf(const quorum::PgDescription::MemberState& member) {
-  if (!member.up) return "down";
-  if (!member.trusted) return "untrusted";
-  return member.lagging ? "lagging" : "up";
-}
-
-void Tell(const quorum::PgDescription& pg, uint32_t write, v1::PgState* out) {
-  out->set_pg(pg.pg.value());
-  out->set_membership_epoch(pg.membership_epoch.value());
-  out->set_pgcl(pg.pgcl.value());
-  out->set_write(write);
-  for (const auto& member : pg.members) {
-    v1::SegmentState* segment = out->add_segments();
-    segment->set_node(member.node.value());
-    segment->set_az(member.az.value());
-    segment->set_scl(member.scl.value());
-    segment->set_lag_lsns(member.lag_lsns);
-    segment->set_state(std::string(StateOf(member)));
-    segment->set_last_ack_us(static_cast<uint64_t>(std::max<int64_t>(member.last_ack.micros(), 0)));
-  }
-}
-
-template <class Wire>
-void TellSteps(const quorum::Path& path, Wire* out) {
-  for (const quorum::PathStep& step : path.steps()) {
-    v1::HistoryStep* wire = out->add_steps();
-    wire->set_epoch_number(step.epoch.number);
-    wire->set_epoch_claimant(step.epoch.claimant);
-    wire->set_first_lsn(step.first_lsn.value());
-    wire->set_last_lsn(step.last_lsn.value());
-    wire->set_timeline(step.timeline.value());
-  }
-}
-
-void TellHistory(const VolumeStatus& status, v1::History* out) {
-  TellSteps(status.history->path, out);
-  for (const quorum::Branch& branch : status.history->branches) {
-    v1::HistoryBranch* wire = out->add_branches();
-    TellSteps(branch.path, wire);
-    wire->set_end(branch.end.at.value());
-    wire->set_left_by(branch.left_by.number);
-  }
-  out->set_retained_from(status.manifest.retained_from.value());
-  out->set_retention_window_ms(status.manifest.retention.window_ms);
-  out->set_retention_log_bytes(status.manifest.retention.log_bytes);
-}
-
-void Tell(const VolumeStatus& status, v1::VolumeState* out) {
-  out->set_name(status.name);
-  out->set_timeline(status.manifest.timeline.value());
-  out->set_epoch_number(status.epoch.number);
-  out->set_epoch_claimant(status.epoch.claimant);
-  out->set_vdl(status.vdl.value());
-  out->set_vcl(status.vcl.value());
-  out->set_last_issued(status.last_issued.value());
-  out->set_page_size(status.manifest.page_size);
-  out->set_pages_per_pg(status.manifest.pages_per_pg);
-  out->set_mode(std::string(NameOf(status.mode)));
-  out->set_mode_reason(status.reason);
-  out->set_page_count(status.pages_seen);
-  if (status.history.has_value()) TellHistory(status, out->mutable_history());
-  for (size_t i = 0; i < status.pgs.size(); ++i) {
-    const uint32_t write = i < status.manifest.pgs.size() ? status.manifest.pgs[i].write : 0;
-    Tell(status.pgs[i], write, out->add_pgs());
-  }
-}
 
 uint64_t MicrosSince(Instant start) {
   return static_cast<uint64_t>((MonotonicNow() - start).micros());
@@ -98,6 +31,7 @@ grpc::Status ComputeService::Describe(grpc::ServerContext*, const v1::ComputeDes
   answer->set_version(HEXAD_VERSION);
   answer->set_cluster(volumes_.cluster().value());
   for (const VolumeStatus& status : volumes_.Describe()) Tell(status, answer->add_volumes());
+  TellLeases(*answer);
   return grpc::Status::OK;
 }
 
@@ -180,14 +114,32 @@ grpc::Status ComputeService::PinReadPoint(grpc::ServerContext*, const v1::PinRea
   if (!volume.ok()) return proto::ToGrpc(volume.status());
   ReleaseExpiredPins();
   auto view = (*volume)->PinReadPoint();
+  if (ask->read_point() != 0) {
+    auto at = (*volume)->PinReadPointAt(Lsn(ask->read_point()));
+    if (!at.ok()) return proto::ToGrpc(at.status());
+    view = *std::move(at);
+  }
   answer->set_read_point(view->read_point().value());
   const auto ttl_ms = static_cast<int64_t>(std::min(ask->ttl_ms(), kMaxPinMs));
   const std::lock_guard lock(mutex_);
   if (pins_.size() >= kMaxPins) {
     return proto::ToGrpc(absl::ResourceExhaustedError("too many pinned read points"));
   }
-  pins_.push_back(Pin{MonotonicNow() + Duration::Millis(ttl_ms), std::move(view)});
+  pins_.push_back(Pin{ask->volume(), MonotonicNow() + Duration::Millis(ttl_ms), std::move(view)});
   return grpc::Status::OK;
+}
+
+void ComputeService::TellLeases(v1::ComputeDescription& description) {
+  const Instant now = MonotonicNow();
+  const std::lock_guard lock(mutex_);
+  for (v1::VolumeState& volume : *description.mutable_volumes()) {
+    for (const Pin& pin : pins_) {
+      if (pin.volume != volume.name() || pin.until <= now) continue;
+      v1::Lease* lease = volume.add_leases();
+      lease->set_read_point(pin.view->read_point().value());
+      lease->set_ends_in_ms(static_cast<uint64_t>((pin.until - now).millis()));
+    }
+  }
 }
 
 void ComputeService::ReleaseExpiredPins() {

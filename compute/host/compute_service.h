@@ -22,6 +22,7 @@ class ComputeService final : public v1::ComputeService::Service {
   // Calls that may wait for storage at once. One more is told to RETRY: threads are left for
   // Describe, which must answer above all when storage does not. (The server has 64.)
   static constexpr int kMaxWaiting = 40;
+  static constexpr Duration kOpenTimeout = Duration::Seconds(20);
 
   explicit ComputeService(OpenVolumes& volumes) : volumes_(volumes) {}
 
@@ -43,6 +44,8 @@ class ComputeService final : public v1::ComputeService::Service {
   // In time_travel_service.cc.
   grpc::Status Locate(grpc::ServerContext* context, const v1::LocateRequest* ask,
                       v1::LocateAnswer* answer) override;
+  grpc::Status CloneVolume(grpc::ServerContext* context, const v1::CloneVolumeRequest* ask,
+                           v1::CloneVolumeAnswer* answer) override;
   grpc::Status Backtrack(grpc::ServerContext* context, const v1::BacktrackRequest* ask,
                          v1::BacktrackAnswer* answer) override;
   grpc::Status SetRetention(grpc::ServerContext* context, const v1::SetRetentionRequest* ask,
@@ -50,6 +53,7 @@ class ComputeService final : public v1::ComputeService::Service {
 
  private:
   struct Pin {
+    std::string volume;
     Instant until;
     std::shared_ptr<const ReadView> view;
   };
@@ -68,6 +72,8 @@ class ComputeService final : public v1::ComputeService::Service {
     std::atomic<int>& count_;
     const int rank_;
   };
+
+  void TellLeases(v1::ComputeDescription& description);
 
   OpenVolumes& volumes_;
   std::atomic<int> waiting_ = 0;

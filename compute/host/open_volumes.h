@@ -32,6 +32,9 @@ class OpenVolumes {
   absl::StatusOr<std::shared_ptr<Volume>> Open(const std::string& name, const OpenOptions& options,
                                                Instant deadline);
   static constexpr size_t kMaxVolumes = 64;  // open or being opened
+  // Makes a clone of a volume, which may be open here or not; it is not opened by this.
+  absl::StatusOr<ClonedVolume> Clone(const CloneSpec& spec) { return cluster_->Clone(spec); }
+  absl::StatusOr<int> DropOrphanClones() { return cluster_->DropOrphanClones(); }
   // NOT_FOUND if nobody asked for it; UNAVAILABLE while it is being opened; why it failed.
   absl::StatusOr<std::shared_ptr<Volume>> Find(const std::string& name);
   // Stops openings and closes every volume, so that whoever waits for one wakes. Nothing is opened

@@ -1,6 +1,7 @@
 // The page-level service's time travel: looking for commits, going back, how much is retained.
 #include "compute/core/user_error.h"
 #include "compute/host/compute_service.h"
+#include "compute/host/volume_state.h"
 #include "compute/io/clocks.h"
 #include "proto/status.h"
 
@@ -55,6 +56,36 @@ grpc::Status ComputeService::Backtrack(grpc::ServerContext*, const v1::Backtrack
   Tell(done->forked_at, answer->mutable_forked_at());
   if (done->first_left.has_value()) Tell(*done->first_left, answer->mutable_first_left());
   answer->set_backtrack_us(static_cast<uint64_t>((MonotonicNow() - start).micros()));
+  return grpc::Status::OK;
+}
+
+// What was committed here before is in the clone: this compute knows that it is durable earlier
+// than the segments do.
+grpc::Status ComputeService::CloneVolume(grpc::ServerContext*, const v1::CloneVolumeRequest* ask,
+                                         v1::CloneVolumeAnswer* answer) {
+  const WaitingCall call(*this);
+  if (grpc::Status refused = call.Admit(); !refused.ok()) return refused;
+  const Instant start = MonotonicNow();
+  CloneSpec spec;
+  spec.parent = ask->volume();
+  spec.name = ask->name();
+  if (ask->has_target()) {
+    const auto target = TargetOf(ask->target());
+    if (!target.ok()) return proto::ToGrpc(target.status());
+    std::visit([&](const auto& at) { spec.at = at; }, *target);
+  }
+  if (const auto parent = volumes_.Find(spec.parent); parent.ok()) {
+    spec.at_least = (*parent)->vdl();
+  }
+  const auto cloned = volumes_.Clone(spec);
+  if (!cloned.ok()) return proto::ToGrpc(cloned.status());
+  const Instant made = MonotonicNow();
+  Tell(cloned->forked_at, answer->mutable_forked_at());
+  answer->set_clone_us(static_cast<uint64_t>((made - start).micros()));
+  const auto opened = volumes_.Open(spec.name, {}, made + kOpenTimeout);
+  if (!opened.ok()) return proto::ToGrpc(opened.status());
+  answer->set_opening_us(static_cast<uint64_t>((MonotonicNow() - made).micros()));
+  Tell((*opened)->Status(), answer->mutable_volume());
   return grpc::Status::OK;
 }
 

@@ -339,6 +339,9 @@ void Segment::Describe(Instant now, std::vector<SegmentDescription>& out) const 
     d.page_count = config_.page_count;
     d.page_size = config_.page_size;
     d.pages_seen = timeline.log.pages_seen();
+    for (const TimelineLog* ancestor : AncestorsOf(timeline.log.begun().path)) {
+      d.pages_seen = std::max(d.pages_seen, ancestor->pages_seen());  // perhaps after the fork
+    }
     if (timeline.manifest.has_value()) d.name = timeline.manifest->name;
     for (const quorum::Inherited& from : quorum::InheritedBy(timeline.log.begun())) {
       d.ancestors.push_back(from.timeline());
