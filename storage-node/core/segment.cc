@@ -285,7 +285,11 @@ void Segment::On(ConnId conn, const quorum::Append& request, Instant now, Segmen
     out.Emit(Reply{conn, quorum::Ack{request.to, log.scl()}});
     return;
   }
-  if (!has_room && taken->header.pg_prev != log.scl()) {
+  // What follows the chain makes room, but not while a branch holds the coalescer up.
+  const auto makes_room = [&] {
+    return taken->header.pg_prev == log.scl() && log.BranchToFill() == nullptr;
+  };
+  if (!has_room && !makes_room()) {
     SOMETIMES(overloaded_segment_takes_only_what_closes_its_gap);
     log.Cancel(*taken->first_lsn);
     return refuse_for_now();

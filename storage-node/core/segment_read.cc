@@ -233,7 +233,9 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.timeline = answered.timeline;
   then.peer = answered.peer;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
-  const std::vector<BytesRef> boxcars = RoomFor(fill, timeline.log.SclOn(*history), out);
+  const bool unblocks = fill.branch.has_value() || timeline.log.BranchToFill() == nullptr;
+  const Lsn whole_to = unblocks ? timeline.log.SclOn(*history) : Lsn::None();
+  const std::vector<BytesRef> boxcars = RoomFor(fill, whole_to, out);
   const bool cut_short = boxcars.size() < fill.boxcars.size();
   then.more = fill.more || cut_short;
   auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, *history, batch);
@@ -261,7 +263,8 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   out.Persist(config_.membership.pg, std::move(batch), {std::move(then)});
 }
 
-// A peer that has lost a boxcar leaves it out and sends what follows. That cannot be coalesced
+// Nothing of the head's is in a hurry while a branch holds the coalescer up (`whole_to` None()).
+// And a peer that has lost a boxcar leaves it out and sends what follows. That cannot be coalesced
 // before the gap is closed; if it could take the room of what closes the gap, nothing would ever do
 // so.
 std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, Lsn whole_to,

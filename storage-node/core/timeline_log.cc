@@ -81,6 +81,17 @@ const Branch* TimelineLog::BranchToFill() const {
   return nullptr;
 }
 
+// LSNs rise over all epochs of a timeline: what other histories hold below that is no news.
+Lsn TimelineLog::BranchesWholeTo() const {
+  Lsn whole = Lsn::Max();
+  for (const Branch& branch : begun_.branches) {
+    if (branch.end.tail <= mark_.up_to) continue;
+    const Lsn scl = SclOn(PgPath::Of(branch));
+    if (scl < branch.end.tail) whole = std::min(whole, scl);
+  }
+  return whole;
+}
+
 // A fork is planned at a recovered VDL, and begun only after everything below it reached a write
 // quorum: so at each fork on the path the VDL of the epoch that was forked is known. And so is that
 // of a branch at its end: what a backtrack leaves behind was brought to a write quorum, too.
@@ -325,9 +336,7 @@ std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
   // What clones see was whole here when they were made.
   Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
-  if (const Branch* missing = retired_ ? nullptr : BranchToFill()) {
-    limit = std::min(limit, quorum::SharedUpTo(missing->path, begun_.path));
-  }
+  if (!retired_) limit = std::min(limit, BranchesWholeTo());
   CoalescePlan plan;
   for (const auto& [first, hot] : hot_) {
     if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;

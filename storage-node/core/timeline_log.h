@@ -117,7 +117,7 @@ class TimelineLog {
 
   // --- coalescing --------------------------------------------------------------------------------
   // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard), and
-  // with them what branches see; not beyond the start of a branch that is not whole here yet.
+  // with them what branches see; not beyond where a branch still lacks something.
   // Nothing if there is none. Fills up_to, floor, visible, boxcars, and what ancestors have not
   // coalesced yet of what this timeline sees.
   std::optional<CoalescePlan> PlanCoalesce(const Ancestors& ancestors = {}) const;
@@ -155,6 +155,8 @@ class TimelineLog {
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   Lsn LowestBranching() const;   // Max() if there is no branch
   Lsn FloorAt(Lsn up_to) const;  // the highest that may be, once everything up to there is stored
+  // Up to where all branches are here; Max() if they are whole.
+  Lsn BranchesWholeTo() const;
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;
   // The last of a boxcar's records that a kept history sees.

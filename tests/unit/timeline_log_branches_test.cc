@@ -80,7 +80,7 @@ TEST_F(Backtracked, ABranchThatIsNotWholeHereHoldsTheCoalescer) {
   log.Load(Box(E(1), 5, 6, 4));
   LoadHead(log);
   ASSERT_NE(log.BranchToFill(), nullptr);
-  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(4)) << "up to where it was left";
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(6)) << "up to where it is whole";
   log.Load(Box(E(1), 7, 9, 6));
   EXPECT_EQ(log.BranchToFill(), nullptr);
   EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(2002));
