@@ -226,7 +226,11 @@ class Segment {
   void AnswerInventory(ConnId conn, const quorum::TakeInventory& request, const Timeline& timeline,
                        SegmentOutlet& out);
   // Those of a peer's boxcars that there is room for.
-  std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, Lsn whole_to,
+  struct Room {
+    Lsn whole_to;  // what follows that makes room; None(): nothing does
+    bool first_at_any_rate = false;
+  };
+  std::vector<BytesRef> RoomFor(const quorum::GossipFill& fill, Room asked,
                                 const SegmentOutlet& out) const;
   void AnswerBranchGossip(CallId call, const quorum::GossipAsk& ask, const Timeline& timeline,
                           SegmentOutlet& out);

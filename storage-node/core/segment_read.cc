@@ -114,8 +114,8 @@ int Segment::Gossip(Instant now, Duration every, Prng& prng, SegmentOutlet& out)
     if (timeline.asking || timeline.dropping || now < timeline.gossip_due) continue;
     const TimelineLog& log = timeline.log;
     if (timeline.dropped && !log.is_damaged()) continue;
-    bool behind = log.has_gap() || log.vdl_heard() > log.scl() || log.BranchToFill() != nullptr ||
-                  BUGGIFY(gossip_although_whole);
+    bool behind = log.has_gap() || log.vdl_heard() > log.scl() ||
+                  log.BranchesWholeTo() < Lsn::Max() || BUGGIFY(gossip_although_whole);
     for (const auto& [peer, scl] : timeline.peer_scl) behind = behind || scl > log.scl();
     const bool moving = log.scl() != timeline.scl_at_last_gossip;
     timeline.scl_at_last_gossip = log.scl();
@@ -163,9 +163,7 @@ void Segment::AnswerGossip(CallId call, const quorum::GossipAsk& ask, SegmentOut
   plan.scl = timeline.log.scl();
   plan.up_to = plan.scl;
   // Who lacks part of a branch tells no SCL beyond it, so that nobody drops what it needs.
-  if (const quorum::Branch* branch = timeline.log.BranchToFill()) {
-    plan.scl = std::min(plan.scl, quorum::SharedUpTo(branch->path, begun.path));
-  }
+  plan.scl = std::min(plan.scl, timeline.log.BranchesWholeTo());
   plan.vdl_heard = timeline.log.vdl_heard();
   plan.in_use = timeline.in_use == begun.path.epoch();
   out.Emit(ServeGossip{call, std::move(plan)});
@@ -217,10 +215,6 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
     SOMETIMES(gossip_comes_too_late);
     return;
   }
-  if (!out.MayTake(/*closes_gap=*/true)) {
-    timeline.more_at = answered.peer;
-    return;
-  }
   const auto history = HistoryOfFill(fill, timeline);
   if (!history.has_value()) return;
   if (theirs == ours && !fill.branch.has_value()) {
@@ -233,9 +227,14 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   then.timeline = answered.timeline;
   then.peer = answered.peer;
   // Bytes that fail a check are not counted and not passed on; another peer is asked next time.
-  const bool unblocks = fill.branch.has_value() || timeline.log.BranchToFill() == nullptr;
-  const Lsn whole_to = unblocks ? timeline.log.SclOn(*history) : Lsn::None();
-  const std::vector<BytesRef> boxcars = RoomFor(fill, whole_to, out);
+  const quorum::Branch* lacking = timeline.log.BranchToFill();
+  const bool unblocks =
+      lacking == nullptr ? !fill.branch.has_value() : fill.branch == lacking->left_by;
+  Room room{unblocks ? timeline.log.SclOn(*history) : Lsn::None()};
+  room.first_at_any_rate =
+      unblocks && !timeline.coalescing &&
+      (fill.branch.has_value() || timeline.log.vdl_heard() > timeline.log.scl());
+  const std::vector<BytesRef> boxcars = RoomFor(fill, room, out);
   const bool cut_short = boxcars.size() < fill.boxcars.size();
   then.more = fill.more || cut_short;
   auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, *history, batch);
@@ -267,15 +266,17 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
 // And a peer that has lost a boxcar leaves it out and sends what follows. That cannot be coalesced
 // before the gap is closed; if it could take the room of what closes the gap, nothing would ever do
 // so.
-std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, Lsn whole_to,
+std::vector<BytesRef> Segment::RoomFor(const quorum::GossipFill& fill, Room asked,
                                        const SegmentOutlet& out) const {
+  Lsn whole_to = asked.whole_to;
   std::vector<BytesRef> room;
   size_t bytes = 0;
   for (const BytesRef& boxcar : fill.boxcars) {
     const auto decoded = quorum::DecodeBoxcar(boxcar);
     if (!decoded.ok()) break;
     const bool follows = decoded->header.pg_prev <= whole_to;
-    if (!out.MayTake(follows, bytes)) {
+    const bool at_any_rate = asked.first_at_any_rate && follows && room.empty();
+    if (!at_any_rate && !out.MayTake(follows, bytes)) {
       SOMETIMES(gossip_brings_more_than_there_is_room_for);
       break;
     }

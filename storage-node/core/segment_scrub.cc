@@ -102,7 +102,8 @@ absl::StatusOr<ScrubPlan> Segment::PlanScrub(const quorum::ScrubAsk& ask) const 
     return absl::OutOfRangeError(absl::StrCat("LSN ", ask.at.value(), " cannot be read here"));
   }
   if (auto status = CheckAncestors(begun); !status.ok()) return status;
-  if (ask.with_versions && (log.coalesced() < ask.coalesced || log.BranchToFill() != nullptr)) {
+  if (ask.with_versions &&
+      (log.coalesced() < ask.coalesced || log.BranchesWholeTo() < Lsn::Max())) {
     return absl::OutOfRangeError("the page store here does not hold all of it");
   }
   ScrubPlan plan;

@@ -74,11 +74,17 @@ Lsn TimelineLog::BaseOn(const PgPath& path) const {
 }
 
 const Branch* TimelineLog::BranchToFill() const {
+  const Branch* lowest = nullptr;
+  Lsn whole_to;
   for (const Branch& branch : begun_.branches) {
-    if (branch.end.tail > mark_.up_to && SclOn(PgPath::Of(branch)) < branch.end.tail)
-      return &branch;
+    if (branch.end.tail <= mark_.up_to) continue;
+    const Lsn scl = SclOn(PgPath::Of(branch));
+    if (scl >= branch.end.tail || (lowest != nullptr && scl >= whole_to)) continue;
+    lowest = &branch;
+    whole_to = scl;
   }
-  return nullptr;
+  const bool head_lacks = has_gap() || begun_vdl_ > scl();
+  return head_lacks && scl() <= whole_to ? nullptr : lowest;
 }
 
 // LSNs rise over all epochs of a timeline: what other histories hold below that is no news.

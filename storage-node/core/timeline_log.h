@@ -54,8 +54,11 @@ class TimelineLog {
   Lsn vdl_heard() const { return begun_vdl_; }
   // One more than the highest page that any durable record named, coalesced or not.
   uint64_t pages_seen() const { return mark_.pages_seen; }
-  // The first branch that is not whole here, nullptr if all are.
+  // The branch to ask peers for next: what is lowest makes room in the hot log. nullptr: all are
+  // whole here, or the head lacks something lower.
   const quorum::Branch* BranchToFill() const;
+  // Up to where all branches are here; Max() if they are whole.
+  Lsn BranchesWholeTo() const;
   // The same two along another history.
   Lsn SclOn(const quorum::PgPath& path) const;
   Lsn VdlOn(const quorum::Path& path) const;
@@ -155,8 +158,6 @@ class TimelineLog {
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   Lsn LowestBranching() const;   // Max() if there is no branch
   Lsn FloorAt(Lsn up_to) const;  // the highest that may be, once everything up to there is stored
-  // Up to where all branches are here; Max() if they are whole.
-  Lsn BranchesWholeTo() const;
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;
   // The last of a boxcar's records that a kept history sees.

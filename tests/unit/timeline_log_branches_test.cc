@@ -86,6 +86,20 @@ TEST_F(Backtracked, ABranchThatIsNotWholeHereHoldsTheCoalescer) {
   EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(2002));
 }
 
+// Found by the simulator: a branch took the room that the head needed for a gap below it, or the
+// other way round, and nothing could leave the hot log any more.
+TEST_F(Backtracked, WhatIsLowestIsAskedForFirst) {
+  TimelineLog log = With(second);
+  log.Load(Box(E(1), 1, 3, 0));
+  EXPECT_EQ(log.BranchToFill(), nullptr) << "the head lacks LSN 4";
+  EXPECT_EQ(log.BranchesWholeTo(), Lsn(3));
+  log.Load(Box(E(1), 4, 6, 3));
+  LoadHead(log);
+  ASSERT_NE(log.BranchToFill(), nullptr);
+  EXPECT_EQ(log.BranchToFill()->left_by, E(2));
+  EXPECT_EQ(log.BranchesWholeTo(), Lsn(6));
+}
+
 TEST_F(Backtracked, WhatIsCoalescedMayBeLeftBehindButNotLost) {
   TimelineLog log = With(first, /*coalesced=*/Lsn(9), /*floor=*/Lsn(3));
   EXPECT_TRUE(log.CanAdopt(second));
