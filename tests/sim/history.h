@@ -117,6 +117,18 @@ class History : public WorldView {
   // forked at `vdl`; it starts at `first`.
   void Begin(std::vector<NodeIndex> nodes, uint32_t number, uint64_t vdl, uint64_t first) {
     paths_.push_back(paths_.back().Fork(Epoch(number), Lsn(vdl), Lsn(first), Lsn(vdl)));
+    BeginNewest(nodes, number);
+  }
+  // The same, of a backtrack: the last history is left at `end`, as a branch.
+  void GoBack(uint32_t number, uint64_t fork, uint64_t first, uint64_t end) {
+    const quorum::PgPath& head = paths_.back();
+    auto path = head.TryBacktrack(head, Epoch(number), {Lsn(fork), Lsn(fork)}, Lsn(first),
+                                  {Lsn(end), Lsn(end)});
+    INVARIANT(path.ok());
+    paths_.push_back(*std::move(path));
+    BeginNewest(kAll, number);
+  }
+  void BeginNewest(const std::vector<NodeIndex>& nodes, uint32_t number) {
     quorum::Manifest manifest = OnePg();
     manifest.written_in = Epoch(number);
     for (const NodeIndex node : nodes) {
