@@ -69,6 +69,17 @@ TEST(Backtracks, RefuseAWrongFirstCommitThatIsLeft) {
   EXPECT_THAT(WentBack(103, 103, std::nullopt), HasSubstr("which is 105"));
 }
 
+TEST(Backtracks, AcceptThatAHeadWhichEndsThereLeavesNothing) {
+  History h([](auto) { return std::make_unique<BacktracksChecker>(); });
+  WriteThree(h);
+  h.GoBack(2, 103, 1001, 106);  // its process is heard of no more
+  h.Tell(BacktrackAsked{1, Lsn(103)});
+  h.Begin(History::kAll, 3, 103, 2001);
+  h.Open(1);
+  Tell(h, {3, 103, std::nullopt, absl::OkStatus()});
+  EXPECT_EQ(h.failure(), "accepted");
+}
+
 TEST(Backtracks, RefuseOneThatNobodyAskedForOrThatHasNotOpened) {
   History unasked([](auto) { return std::make_unique<BacktracksChecker>(); });
   WriteThree(unasked);

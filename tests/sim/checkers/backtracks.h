@@ -2,7 +2,7 @@
 //
 //   - It ends at the last commit at or before its target, on a history that holds the target: the
 //     one that it left, one of its branches, or the new one. The first commit that it left is the
-//     next one there. Its epoch starts at that fork.
+//     next one there, if the head did not end there already. Its epoch starts at that fork.
 //   - A target that is a commit of the newest history or of a branch, not older than what any
 //     manifest retains, is not refused as out of range.
 //   - A fork is the end of an MTR.
