@@ -82,8 +82,8 @@ struct OpenedReadOnly {
   EpochId epoch;        // what reads must claim
   bool sealed = false;  // it is promised and has not begun: reads must say so (ReadPage::sealed)
   Lsn read_point;
-  quorum::PgPath history;  // that the read point lies on, as the first PG has it
   quorum::Manifest manifest;
+  std::vector<quorum::PgPath> histories;  // per PG: that the read point lies on
   std::vector<Lsn> complete_to;  // per PG: the tail
   std::vector<std::vector<std::optional<Lsn>>> scls;
 };

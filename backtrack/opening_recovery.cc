@@ -139,9 +139,9 @@ void OpeningRun::OfferReadOnly() {
   offer.epoch = epoch_;
   offer.sealed = true;
   offer.read_point = recovered_->vdl;
-  offer.history = *pgs_.front().parent;
   offer.manifest = manifest_;
   for (size_t i = 0; i < pgs_.size(); ++i) {
+    offer.histories.push_back(*pgs_[i].parent);
     offer.complete_to.push_back(recovered_->pgs[i].tail);
     std::vector<std::optional<Lsn>> scls;
     for (const Member& member : pgs_[i].members) {

@@ -53,9 +53,9 @@ void OpeningRun::AfterSecondPolls() {
   if (!histories.has_value()) return StartOver();
   OpenedReadOnly snapshot;
   snapshot.manifest = manifest_;
-  snapshot.history = histories->front();
+  snapshot.histories = *histories;
   // A backtrack may have left behind what was heard of.
-  snapshot.read_point = snapshot.history.path.NewestAtOrBelow(read_point_);
+  snapshot.read_point = snapshot.histories.front().path.NewestAtOrBelow(read_point_);
   for (size_t i = 0; i < pgs_.size(); ++i) {
     const Pg& pg = pgs_[i];
     const quorum::PgPath& history = (*histories)[i];
@@ -153,7 +153,7 @@ std::optional<EpochId> OpeningRun::NewestServing(const OpenedReadOnly& snapshot)
     for (const Member& member : pg.members) {
       if (!member.polled.has_value()) continue;
       const quorum::Path& path = member.polled->begun.path;
-      const Lsn shared = quorum::SharedUpTo(path, snapshot.history.path);
+      const Lsn shared = quorum::SharedUpTo(path, snapshot.histories.front().path);
       if (shared >= snapshot.read_point) begun.insert(path.epoch());
     }
   }

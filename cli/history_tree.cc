@@ -58,8 +58,8 @@ std::string Remark(const EpochNode& node) {
   if (cut) absl::StrAppend(&text, ", visible to ", Thousands(*node.visible_to));
   if (!node.visible_to.has_value()) text += ", not visible";
   if (node.left_by > 0) {
-    absl::StrAppend(&text, ", left by epoch ", node.left_by, ": --to ", Thousands(node.last_lsn),
-                    " returns to it");
+    absl::StrAppend(&text, ", left by epoch ", node.left_by, ": --to ",
+                    Thousands(std::max(node.last_lsn, node.forked_at)), " returns to it");
   }
   return text;
 }

@@ -200,6 +200,12 @@ absl::Status AdminClient::CloseVolume(const std::string& volume, Millis timeout)
       .status();
 }
 
+absl::StatusOr<v1::WritePagesAnswer> AdminClient::WritePages(const v1::WritePagesRequest& request,
+                                                             Millis timeout) {
+  return Ask<v1::WritePagesAnswer>(*compute_, &v1::ComputeService::Stub::WritePages, request,
+                                   timeout);
+}
+
 absl::Status AdminClient::SetRetention(const v1::SetRetentionRequest& request, Millis timeout) {
   return Ask<v1::SetRetentionAnswer>(*compute_, &v1::ComputeService::Stub::SetRetention, request,
                                      timeout)

@@ -36,7 +36,6 @@ class AdminClient {
   };
   Names ListNames(uint64_t cluster, const std::vector<bool>& asked, Millis timeout);
   absl::StatusOr<v1::ComputeDescription> DescribeCompute(Millis timeout);
-  // The newest durable read point of a volume that the compute has open, kept readable for `ttl`.
   absl::StatusOr<v1::LocateAnswer> Locate(const v1::LocateRequest& request, Millis timeout);
   absl::StatusOr<v1::BacktrackAnswer> Backtrack(const v1::BacktrackRequest& request,
                                                 Millis timeout);
@@ -46,6 +45,10 @@ class AdminClient {
   absl::Status SetRetention(const v1::SetRetentionRequest& request, Millis timeout);
   // One page at `read_point` (0: VDL).
   absl::StatusOr<v1::ReadPagesAnswer> ReadPage(const v1::ReadPagesRequest& request, Millis timeout);
+  // One MTR, through the compute that has the volume open.
+  absl::StatusOr<v1::WritePagesAnswer> WritePages(const v1::WritePagesRequest& request,
+                                                  Millis timeout);
+  // The newest durable read point of a volume that the compute has open, kept readable for `ttl`.
   absl::StatusOr<Lsn> PinReadPoint(const std::string& volume, Millis ttl, Millis timeout);
 
  private:

@@ -15,11 +15,6 @@ constexpr Millis kBacktrack{30'000};
 constexpr Millis kClone{50'000};
 constexpr Millis kClose{15'000};
 
-backtrack::BacktrackTarget TargetOf(const v1::Target& target) {
-  return target.has_lsn() ? backtrack::BacktrackTarget(Lsn(target.lsn()))
-                          : backtrack::BacktrackTarget(CommitTime(target.time_us()));
-}
-
 uint64_t MicrosSince(std::chrono::steady_clock::time_point began) {
   const auto passed = std::chrono::steady_clock::now() - began;
   return static_cast<uint64_t>(
@@ -73,6 +68,11 @@ absl::StatusOr<v1::BacktrackAnswer> BacktrackHere(Launcher& launcher, const std:
 }
 
 }  // namespace
+
+backtrack::BacktrackTarget TargetOf(const v1::Target& target) {
+  return target.has_lsn() ? backtrack::BacktrackTarget(Lsn(target.lsn()))
+                          : backtrack::BacktrackTarget(CommitTime(target.time_us()));
+}
 
 absl::StatusOr<v1::VolumeState> OpenInCompute(Launcher& launcher, const std::string& volume) {
   AdminClient client(launcher.record());

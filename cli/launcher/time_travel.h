@@ -7,11 +7,15 @@
 #include "absl/status/statusor.h"
 #include "cli/launcher/admin_client.h"
 #include "cli/launcher/launcher.h"
+#include "compute/engine.h"
 
 namespace hexad::launcher {
 
 // The volume as the compute process has it open. FAILED_PRECONDITION explains that it has not.
 absl::StatusOr<v1::VolumeState> OpenInCompute(Launcher& launcher, const std::string& volume);
+
+// What the engine calls it.
+backtrack::BacktrackTarget TargetOf(const v1::Target& target);
 
 // Makes everything after the target invisible. By the compute process if it has the volume open;
 // otherwise this process opens the volume for the moment, as whoever writes next will have to.

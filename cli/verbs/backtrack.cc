@@ -4,11 +4,13 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/time_travel.h"
+#include "cli/launcher/volume_view.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -16,8 +18,6 @@ namespace hexad::cli {
 namespace {
 
 using launcher::Failed;
-
-constexpr launcher::Millis kLocate{8'000};
 
 struct BacktrackOptions {
   std::string volume;
@@ -37,18 +37,39 @@ absl::Status CannotGoBack(const BacktrackOptions& options, const absl::Status& w
                  std::string(why.message()), absl::StrCat("hexad history ", options.volume)});
 }
 
+// Only a branch may hold it.
+absl::Status AboveTheHead(const Session& session, const BacktrackOptions& options,
+                          const v1::VolumeState& state, uint64_t lsn) {
+  for (const v1::HistoryBranch& branch : state.history().branches()) {
+    if (lsn > branch.end()) continue;
+    if (session.json) {
+      session.Print({{"volume", options.volume},
+                     {"dry_run", true},
+                     {"would_return_to", lsn},
+                     {"left_by_epoch", branch.left_by()},
+                     {"vdl", state.vdl()}});
+    } else {
+      std::cout << "would return to LSN " << Thousands(lsn) << ", on the branch that epoch "
+                << branch.left_by() << " left; what is visible now becomes a branch\n";
+    }
+    return absl::OkStatus();
+  }
+  return CannotGoBack(options, absl::OutOfRangeError(absl::StrCat(
+                                   "it ends at LSN ", Thousands(state.vdl()), ", its VDL")));
+}
+
 // What would become invisible, and how to look at it first.
 absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
                     const BacktrackOptions& options, const v1::Target& target) {
-  const auto state = launcher::OpenInCompute(launcher, options.volume);
-  if (!state.ok()) return state.status();
-  v1::LocateRequest request;
-  request.set_volume(options.volume);
-  *request.mutable_target() = target;
-  launcher::AdminClient client(launcher.record());
-  const auto found = client.Locate(request, kLocate);
+  auto view = launcher::VolumeView::Of(launcher, options.volume);
+  if (!view.ok()) return view.status();
+  if (target.has_lsn() && target.lsn() > view->state().vdl()) {
+    return AboveTheHead(session, options, view->state(), target.lsn());
+  }
+  const auto found = view->Locate(target);
   if (!found.ok()) return CannotGoBack(options, found.status());
-  const uint64_t from = state->history().retained_from();
+  const v1::VolumeState& state = view->state();
+  const uint64_t from = state.history().retained_from();
   if (!found->has_before() || found->before().lsn() < from) {
     return CannotGoBack(options, absl::OutOfRangeError(absl::StrCat(
                                      "it can go back to LSN ", Thousands(from), " and later")));
@@ -58,7 +79,7 @@ absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
     nlohmann::ordered_json json{{"volume", options.volume},
                                 {"dry_run", true},
                                 {"would_fork_at", CommitJson(before)},
-                                {"vdl", state->vdl()},
+                                {"vdl", state.vdl()},
                                 {"can_go_back_to", from}};
     if (found->has_after()) json["first_invisible"] = CommitJson(found->after());
     session.Print(json);
@@ -67,7 +88,7 @@ absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
   std::cout << "would go back to   " << CommitText(before) << "\n";
   if (found->has_after()) {
     std::cout << "invisible then     " << CommitText(found->after()) << " to LSN "
-              << Thousands(state->vdl()) << ": " << Count(state->vdl() - before.lsn(), "log record")
+              << Thousands(state.vdl()) << ": " << Count(state.vdl() - before.lsn(), "log record")
               << " at most; kept as a branch\n";
   } else {
     std::cout << "invisible then     nothing: that is the newest commit\n";
@@ -75,6 +96,13 @@ absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
   std::cout << "Look first:  hexad page " << options.volume << " 0 --at " << before.lsn()
             << "    Do it:  hexad backtrack " << options.volume << " --to " << before.lsn() << "\n";
   return absl::OkStatus();
+}
+
+// Where it can be returned to after the backtrack; nothing if nobody can tell now.
+std::optional<uint64_t> VdlOf(launcher::Launcher& launcher, const std::string& volume) {
+  const auto view = launcher::VolumeView::Of(launcher, volume);
+  if (!view.ok()) return std::nullopt;
+  return view->state().vdl();
 }
 
 absl::Status RunBacktrack(const Session& session, const BacktrackOptions& options) {
@@ -86,7 +114,7 @@ absl::Status RunBacktrack(const Session& session, const BacktrackOptions& option
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   if (options.dry_run) return RunDry(session, *launcher, options, *target);
-  const auto before = launcher::OpenInCompute(*launcher, options.volume);
+  const auto before = VdlOf(*launcher, options.volume);
   const auto done = launcher::Backtrack(*launcher, options.volume, *target);
   if (!done.ok()) return CannotGoBack(options, done.status());
   if (session.json) {
@@ -102,8 +130,8 @@ absl::Status RunBacktrack(const Session& session, const BacktrackOptions& option
   if (done->has_first_left()) {
     std::cout << "invisible now: " << CommitText(done->first_left()) << " and later\n";
   }
-  if (before.ok() && done->has_first_left()) {
-    std::cout << "Undo it:  hexad backtrack " << options.volume << " --to " << before->vdl()
+  if (before.has_value() && *before > done->forked_at().lsn()) {
+    std::cout << "Undo it:  hexad backtrack " << options.volume << " --to " << *before
               << "    See it:  hexad history " << options.volume << "\n";
   }
   return absl::OkStatus();

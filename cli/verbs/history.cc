@@ -8,7 +8,7 @@
 #include "cli/format.h"
 #include "cli/history_tree.h"
 #include "cli/launcher/explain.h"
-#include "cli/launcher/time_travel.h"
+#include "cli/launcher/volume_view.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -16,8 +16,6 @@ namespace hexad::cli {
 namespace {
 
 using launcher::Failed;
-
-constexpr launcher::Millis kLocate{8'000};
 
 nlohmann::ordered_json NodeJson(const EpochNode& node) {
   nlohmann::ordered_json json{{"epoch", node.epoch},
@@ -33,12 +31,11 @@ nlohmann::ordered_json NodeJson(const EpochNode& node) {
 }
 
 // "LSN 1,234 (time)": the first commit that the volume can go back to; "" if nobody can tell now.
-std::string OldestText(launcher::Launcher& launcher, const std::string& volume, uint64_t from) {
-  v1::LocateRequest request;
-  request.set_volume(volume);
-  request.mutable_target()->set_lsn(from);
-  launcher::AdminClient client(launcher.record());
-  const auto found = client.Locate(request, kLocate);
+std::string OldestText(launcher::VolumeView& view) {
+  const uint64_t from = view.state().history().retained_from();
+  v1::Target target;
+  target.set_lsn(from);
+  const auto found = view.Locate(target);
   if (!found.ok()) return absl::StrCat("LSN ", Thousands(from));
   if (found->has_before()) return CommitText(found->before());
   return found->has_after() ? CommitText(found->after()) : "";
@@ -56,24 +53,25 @@ absl::Status WriteSvg(const std::string& file, const EpochNode& root, const std:
 absl::Status RunHistory(const Session& session, const std::string& volume, const std::string& svg) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  const auto state = launcher::OpenInCompute(*launcher, volume);
-  if (!state.ok()) return state.status();
-  const v1::History& history = state->history();
-  const EpochNode root = TreeOf(history, state->vdl());
+  auto view = launcher::VolumeView::Of(*launcher, volume);
+  if (!view.ok()) return view.status();
+  const v1::VolumeState& state = view->state();
+  const v1::History& history = state.history();
+  const EpochNode root = TreeOf(history, state.vdl());
   if (!svg.empty()) {
     if (absl::Status status = WriteSvg(svg, root, volume); !status.ok()) return status;
   }
   if (session.json) {
     session.Print({{"volume", volume},
-                   {"vdl", state->vdl()},
+                   {"vdl", state.vdl()},
                    {"can_go_back_to", history.retained_from()},
                    {"retention_window_ms", history.retention_window_ms()},
                    {"retention_log_bytes", history.retention_log_bytes()},
                    {"tree", NodeJson(root)}});
     return absl::OkStatus();
   }
-  std::cout << "Volume " << volume << "   VDL " << Thousands(state->vdl()) << "   can go back to "
-            << OldestText(*launcher, volume, history.retained_from()) << "\n";
+  std::cout << "Volume " << volume << "   VDL " << Thousands(state.vdl()) << "   can go back to "
+            << OldestText(*view) << "\n";
   for (const std::string& line : DrawText(root)) std::cout << line << "\n";
   if (!svg.empty()) std::cout << "drawn to " << svg << "\n";
   return absl::OkStatus();

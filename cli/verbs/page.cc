@@ -1,4 +1,5 @@
-// hexad page VOLUME PAGE [--at LSN|TIME|-30s]: a page as it is, or as it was.
+// hexad page VOLUME PAGE [--at LSN|TIME|-30s]: a page as it is, or as it was. --write TEXT changes
+// it.
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/time_travel.h"
+#include "cli/launcher/volume_view.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -18,12 +20,13 @@ namespace {
 
 using launcher::Failed;
 
-constexpr launcher::Millis kTimeout{10'000};
+constexpr launcher::Millis kWrite{15'000};
 
 struct PageOptions {
   std::string volume;
   uint32_t page = 0;
   std::string at;
+  std::string text;  // to write
 };
 
 // Sixteen bytes a line; lines that repeat the one above are left out, as hexdump does.
@@ -48,40 +51,61 @@ void PrintHex(const std::string& bytes) {
 }
 
 // The read point that the target means: the last commit at or before it.
-absl::StatusOr<uint64_t> ReadPointOf(launcher::AdminClient& client, const PageOptions& options) {
+absl::StatusOr<uint64_t> ReadPointOf(launcher::VolumeView& view, const PageOptions& options) {
   const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
   const auto target = ParseTarget(options.at, now_us);
   if (!target.ok()) return target.status();
-  v1::LocateRequest request;
-  request.set_volume(options.volume);
-  *request.mutable_target() = *target;
-  const auto found = client.Locate(request, kTimeout);
+  const auto found = view.Locate(*target);
   if (!found.ok()) return found.status();
   if (found->has_before()) return found->before().lsn();
   return absl::OutOfRangeError(absl::StrCat("nothing was committed at or before ", options.at));
 }
 
-absl::Status RunPage(const Session& session, const PageOptions& options) {
+absl::StatusOr<v1::ReadPagesAnswer> Read(launcher::VolumeView& view, const PageOptions& options) {
+  if (options.at.empty()) return view.ReadPage(options.page, 0);
+  const auto read_point = ReadPointOf(view, options);
+  if (!read_point.ok()) return read_point.status();
+  return view.ReadPage(options.page, *read_point);
+}
+
+// The compute has the volume open: it is its writer.
+absl::Status RunWrite(const Session& session, const PageOptions& options) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   const auto state = launcher::OpenInCompute(*launcher, options.volume);
   if (!state.ok()) return state.status();
-  launcher::AdminClient client(launcher->record());
-  v1::ReadPagesRequest request;
+  v1::WritePagesRequest request;
   request.set_volume(options.volume);
-  request.set_first_page(options.page);
-  request.set_page_count(1);
-  absl::Status failed;
-  if (!options.at.empty()) {
-    const auto read_point = ReadPointOf(client, options);
-    if (read_point.ok()) request.set_read_point(*read_point);
-    failed = read_point.status();
-    if (launcher::ExitCodeOf(failed) == launcher::ExitCode::kUsage) return failed;
+  v1::PageRange* range = request.add_ranges();
+  range->set_page(options.page);
+  range->set_data(options.text);
+  const auto written = launcher->client().WritePages(request, kWrite);
+  if (!written.ok()) {
+    return Failed(written.status().code(), {absl::StrCat("page ", options.page, " of volume ",
+                                                         options.volume, " is not written"),
+                                            std::string(written.status().message()), ""});
   }
-  absl::StatusOr<v1::ReadPagesAnswer> page = failed;
-  if (failed.ok()) page = client.ReadPage(request, kTimeout);
+  if (session.json) {
+    session.Print({{"volume", options.volume},
+                   {"page", options.page},
+                   {"lsn", written->commit_lsn()},
+                   {"commit_us", written->commit_us()}});
+  }
+  session.Say(absl::StrCat("page ", options.page, " of ", options.volume,
+                           " written, durable at LSN ", Thousands(written->commit_lsn()), " after ",
+                           Micros(written->commit_us())));
+  return absl::OkStatus();
+}
+
+absl::Status RunPage(const Session& session, const PageOptions& options) {
+  auto launcher = session.OpenCluster();
+  if (!launcher.ok()) return launcher.status();
+  auto view = launcher::VolumeView::Of(*launcher, options.volume);
+  if (!view.ok()) return view.status();
+  const absl::StatusOr<v1::ReadPagesAnswer> page = Read(*view, options);
+  if (launcher::ExitCodeOf(page.status()) == launcher::ExitCode::kUsage) return page.status();
   if (!page.ok()) {
     return Failed(
         page.status().code(),
@@ -115,8 +139,12 @@ void AddPage(CLI::App& app, Session& session) {
   verb->add_option("VOLUME", options->volume, "The volume")->required();
   verb->add_option("PAGE", options->page, "Its number, from 0")->required();
   verb->add_option("--at", options->at, "LSN, time (2026-01-31T12:00:00Z) or time ago (-30s)");
+  verb->add_option("--write", options->text, "Write this text at the page's start, durably")
+      ->excludes("--at");
   verb->callback([&session, options] {
-    session.run = [&session, options] { return RunPage(session, *options); };
+    session.run = [&session, options] {
+      return options->text.empty() ? RunPage(session, *options) : RunWrite(session, *options);
+    };
   });
 }
 

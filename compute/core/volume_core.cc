@@ -140,7 +140,7 @@ void VolumeCore::GrowOn(Instant now, Effects& out) {
 }
 
 void VolumeCore::On(const Locate& locate, Instant, Effects& out) {
-  INVARIANT(phase_ == Phase::kWriting);
+  INVARIANT(phase_ == Phase::kWriting || (phase_ == Phase::kReadOnly && opening_ == nullptr));
   search_.emplace(LookUp(locate.target, std::nullopt));
   for (const auto& [node, incarnation] : connected_) AskFor(*search_, node, out);
 }
@@ -156,7 +156,7 @@ backtrack::CommitLookup VolumeCore::LookUp(const backtrack::BacktrackTarget& tar
       up_to = along.end.at;
       pgs.push_back({manifest_.pgs[i], quorum::PgPath::Of(along), along.end.tail});
     } else {
-      pgs.push_back({manifest_.pgs[i], pg_paths_[i], writer_->CompleteTo(i, vdl_)});
+      pgs.push_back({manifest_.pgs[i], pg_paths_[i], CompleteTo(i, vdl_)});
     }
   }
   return backtrack::CommitLookup({manifest_.timeline, epoch_, up_to, target}, std::move(pgs));

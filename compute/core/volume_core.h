@@ -79,7 +79,8 @@ struct Backtrack {
 };
 
 // Which commits lie around the target, on this epoch's history? Answered by Located; an earlier
-// question that is still open is dropped. REQUIRES: [writing].
+// question that is still open is dropped. REQUIRES: [writing], or [read-only] and not asking how far
+// the volume is.
 struct Locate {
   backtrack::BacktrackTarget target;
 };
@@ -311,7 +312,7 @@ class VolumeCore {
   std::map<NodeId, Incarnation> connected_;
   quorum::Manifest manifest_;
   std::optional<quorum::PgPath> history_;  // this epoch's, as the first PG has it
-  std::vector<quorum::PgPath> pg_paths_;   // the same of every PG, while there is a writer
+  std::vector<quorum::PgPath> pg_paths_;   // the same of every PG
   std::optional<backtrack::CommitLookup> search_;
   struct GoingBack {  // not yet: its commit is looked up
     backtrack::BacktrackTarget target;

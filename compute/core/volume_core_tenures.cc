@@ -220,7 +220,8 @@ void VolumeCore::Got(backtrack::OpenedReadOnly& opened, Instant now, Effects& ou
   epoch_ = opened.epoch;
   sealed_ = opened.sealed;
   manifest_ = opened.manifest;
-  history_ = std::move(opened.history);
+  pg_paths_ = std::move(opened.histories);
+  history_ = pg_paths_.front();
   // Fewer than a write quorum may hold what lies above our VDL: no commit is acknowledged by that.
   if (!succeeding) vdl_ = opened.read_point;
   read_only_complete_to_ = opened.complete_to;

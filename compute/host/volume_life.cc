@@ -58,8 +58,10 @@ absl::StatusOr<backtrack::CommitsAround> VolumeHost::Locate(
   wait->event = nodes_->port->NewEvent();
   {
     Turn turn(*this);
-    if (const absl::Status status = WhyNoCommit(turn.now()); !status.ok()) return status;
-    if (core_.phase() != VolumeCore::Phase::kWriting) {
+    const bool snapshot = options_.read_only && core_.phase() == VolumeCore::Phase::kReadOnly;
+    const absl::Status status = snapshot ? absl::OkStatus() : WhyNoCommit(turn.now());
+    if (!status.ok()) return status;
+    if (snapshot ? core_.opening() != nullptr : core_.phase() != VolumeCore::Phase::kWriting) {
       return MakeUserError(UserError::kRetry,
                            absl::StrCat(core_.Where(), " is changing its epoch"));
     }

@@ -1,0 +1,38 @@
+// A volume to look at, now or in its past: as the compute process has it open, or, if it has not
+// (another process writes, or none does), opened read-only by this process, which disturbs nobody.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/launcher/launcher.h"
+#include "compute/engine.h"
+#include "proto/compute.pb.h"
+
+namespace hexad::launcher {
+
+class VolumeView {
+ public:
+  // NOT_FOUND without such a volume; FAILED_PRECONDITION explains why it cannot be looked at.
+  static absl::StatusOr<VolumeView> Of(Launcher& launcher, const std::string& volume);
+
+  const v1::VolumeState& state() const { return state_; }
+  // The commits around a target. RETRY if the segments do not say in time.
+  absl::StatusOr<v1::LocateAnswer> Locate(const v1::Target& target);
+  // The page as of a read point; 0 is VDL.
+  absl::StatusOr<v1::ReadPagesAnswer> ReadPage(uint32_t page, uint64_t read_point);
+
+ private:
+  explicit VolumeView(Launcher& launcher) : launcher_(&launcher) {}
+  absl::Status OpenHere(const std::string& volume);
+
+  Launcher* launcher_;
+  v1::VolumeState state_;
+  // If this process has opened it.
+  std::unique_ptr<compute::Cluster> cluster_;
+  std::shared_ptr<compute::Volume> volume_;
+};
+
+}  // namespace hexad::launcher
