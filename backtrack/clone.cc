@@ -278,6 +278,10 @@ void Clone::AfterFound() {
       if (before.has_value() && (!exact.back().before || before->lsn > exact.back().before->lsn)) {
         exact.back().before = before;
       }
+      const auto& after = member.found->after;
+      if (after.has_value() && (!exact.back().after || after->lsn < exact.back().after->lsn)) {
+        exact.back().after = after;
+      }
       exact.back().tail = std::max(exact.back().tail, member.found->tail);
     }
   }

@@ -92,20 +92,11 @@ struct At {
 
 class ChainSearch {
  public:
-  ChainSearch(const FindPlan& plan, const ReadChainEntry& read) : plan_(plan), read_(read) {
-    for (const quorum::Boxcar& boxcar : plan.hot) {
-      quorum::RecordCursor cursor(boxcar);
-      for (quorum::RecordView record; cursor.Next(record);) {
-        if (!Sees(plan.visible, boxcar.header.timeline, record.lsn)) continue;
-        hot_.push_back({record.lsn, record.is_cpl(), record.commit_time});
-      }
-    }
-  }
+  ChainSearch(const FindPlan& plan, const ReadChainEntry& read) : plan_(plan), read_(read) {}
 
   // The last record and the last CPL at or below `lsn`.
   absl::StatusOr<At> Look(Lsn lsn) {
-    At hot;
-    LookIn(hot_, lsn, hot);
+    At hot = LookInHot(lsn);
     if (hot.commit.has_value() && hot.commit->lsn > plan_.coalesced) return hot;
     // A clone's own entries may lie above what is hot of its ancestors' logs.
     At cold;
@@ -143,6 +134,32 @@ class ChainSearch {
   }
 
  private:
+  // A hot log may hold a million records, and a search looks at some thirty places: only those
+  // boxcars are decoded.
+  At LookInHot(Lsn lsn) {
+    At at;
+    auto boxcar =
+        std::upper_bound(plan_.hot.begin(), plan_.hot.end(), lsn,
+                         [](Lsn l, const quorum::Boxcar& b) { return l < b.header.first_lsn; });
+    while (boxcar != plan_.hot.begin() && !at.commit.has_value()) {
+      LookIn(RecordsOf(*--boxcar), lsn, at);
+    }
+    return at;
+  }
+
+  // Those that the history sees.
+  const std::vector<ChainRecord>& RecordsOf(const quorum::Boxcar& boxcar) {
+    if (decoded_ == &boxcar) return decoded_records_;
+    decoded_ = &boxcar;
+    decoded_records_.clear();
+    quorum::RecordCursor cursor(boxcar);
+    for (quorum::RecordView record; cursor.Next(record);) {
+      if (!Sees(plan_.visible, boxcar.header.timeline, record.lsn)) continue;
+      decoded_records_.push_back({record.lsn, record.is_cpl(), record.commit_time});
+    }
+    return decoded_records_;
+  }
+
   static void LookIn(const std::vector<ChainRecord>& records, Lsn lsn, At& at) {
     auto record = std::upper_bound(records.begin(), records.end(), lsn,
                                    [](Lsn l, const ChainRecord& r) { return l < r.lsn; });
@@ -176,7 +193,8 @@ class ChainSearch {
 
   const FindPlan& plan_;
   const ReadChainEntry& read_;
-  std::vector<ChainRecord> hot_;
+  const quorum::Boxcar* decoded_ = nullptr;
+  std::vector<ChainRecord> decoded_records_;
   Lsn cached_first_;
   std::vector<ChainRecord> cached_;
 };
