@@ -1,9 +1,8 @@
-// Reading a page needs ReadVersions(plan.pg, page, plan.visible) first; so does coalescing one.
-//
 // Materialising pages: the log applied (Verbitski 2017, section 3.2: pages are a cache of it).
 // Pure functions over what a plan and the store give.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,16 +22,24 @@ absl::StatusOr<quorum::PageRead> BuildPage(const ReadPlan& plan,
 // REQUIRES: the plan outlives what comes back.
 PlanWork GroupByPage(const CoalescePlan& plan);
 
+// What the store holds of a page before a coalescing, as SegmentStore::ReadVersions gives it.
+struct StoredPage {
+  absl::StatusOr<std::vector<PageVersion>> head;  // along plan.head
+  // Along plan.visible, if that is more: of what branches and clones see.
+  std::optional<absl::StatusOr<std::vector<PageVersion>>> all = std::nullopt;
+};
+
 // The versions to write for one page, and what they supersede, appended to `out`. Records at or
-// below plan.floor are merged into an image once their bytes exceed a quarter of the page; the rest
-// become a run, so that every read point above the floor stays exact. An image never falls inside a
-// run.
+// below plan.floor are merged into an image once their bytes exceed a quarter of the page, and it
+// takes their place. The rest become runs, so that every read point above the floor stays exact,
+// with an image beside them wherever the head's chain since the last one is longer than a page: a
+// read applies about a page's worth of records and at most one coalescing's more. An image never
+// falls inside a run.
 //
 // One bad page does not stop the log: whatever is wrong with its versions or its chain, its records
 // are written as runs, nothing is merged or dropped, and reads of it go on reporting DATA_LOSS. The
 // status says what is wrong, for people; `out` is complete either way.
-absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work,
-                          const absl::StatusOr<std::vector<PageVersion>>& versions,
+absl::Status CoalescePage(const CoalescePlan& plan, const PageWork& work, const StoredPage& stored,
                           StoreBatch& out);
 
 }  // namespace hexad::storage_node

@@ -87,7 +87,9 @@ struct CoalescePlan {
   uint32_t page_size = 0;
   Lsn up_to;                      // everything visible at or below it moves
   Lsn floor;                      // versions at or below it may be merged: nobody reads below it
-  std::vector<LsnRange> visible;  // newest first, up to `up_to`
+  std::vector<LsnRange> visible;  // to any kept history: newest first, up to `up_to`
+  std::vector<LsnRange> head;     // to the newest one; none if only clones see this timeline
+  bool only_head = true;          // the two are the same
   std::vector<quorum::Boxcar> boxcars;  // by LSN
   std::vector<TruncateMark> truncates;  // visible, by LSN
   // A clone's: what it sees of its ancestors' logs and may not be in the page store yet, by LSN.

@@ -77,7 +77,7 @@ const Branch* TimelineLog::BranchToFill() const {
   const Branch* lowest = nullptr;
   Lsn whole_to;
   for (const Branch& branch : begun_.branches) {
-    if (branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl >= branch.end.tail || (lowest != nullptr && scl >= whole_to)) continue;
     lowest = &branch;
@@ -91,7 +91,7 @@ const Branch* TimelineLog::BranchToFill() const {
 Lsn TimelineLog::BranchesWholeTo() const {
   Lsn whole = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
-    if (branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl < branch.end.tail) whole = std::min(whole, scl);
   }
@@ -321,16 +321,18 @@ const TruncateMark* TimelineLog::LastTruncate(const Path& path, Lsn read_point, 
 
 // What is merged at or below the floor is one history: where a kept branch leaves it, it may not go
 // on.
-Lsn TimelineLog::LowestBranching() const {
+Lsn TimelineLog::LowestBranching(Lsn floor) const {
   Lsn lowest = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
+    if (branch.end.at < floor) continue;  // over, once the floor is there
     lowest = std::min(lowest, quorum::SharedUpTo(branch.path, begun_.path));
   }
   return lowest;
 }
 
 Lsn TimelineLog::FloorAt(Lsn up_to) const {
-  return std::max(mark_.gc_floor, std::min({pgmrpl_, up_to, LowestFork(), LowestBranching()}));
+  const Lsn floor = std::min({pgmrpl_, up_to, LowestFork()});
+  return std::max(mark_.gc_floor, std::min(floor, LowestBranching(floor)));
 }
 
 std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
@@ -362,6 +364,8 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
     AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);
   }
   plan.visible = std::move(kept);
+  if (!retired_) plan.head = RangesUpTo(begun_.path, plan.up_to);
+  plan.only_head = !retired_ && Histories().size() == 1;
   for (const TimelineLog* ancestor : ancestors) {
     ancestor->AddBoxcars(begun_.path, InheritedUpTo(), plan.inherited);
     ancestor->AddTruncates(begun_.path, InheritedUpTo(), plan.truncates);

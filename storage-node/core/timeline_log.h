@@ -156,7 +156,11 @@ class TimelineLog {
   // Forgets a boxcar that no kept history sees.
   void ForgetIfDead(Lsn first_lsn);
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
-  Lsn LowestBranching() const;   // Max() if there is no branch
+  // A branch is over when its newest commit is older than what is retained: LSNs rise with time
+  // over all epochs, so the floor tells. It is kept no more, and holds nothing back.
+  bool IsOver(const quorum::Branch& branch) const { return branch.end.at < mark_.gc_floor; }
+  // Of the branches that are not over at that floor; Max() if there is none.
+  Lsn LowestBranching(Lsn floor) const;
   Lsn FloorAt(Lsn up_to) const;  // the highest that may be, once everything up to there is stored
   // How much of a history needs no hot log: what the head's chain and the page store hold of it.
   Lsn BaseOn(const quorum::PgPath& path) const;

@@ -64,7 +64,9 @@ std::vector<TimelineLog::Kept> TimelineLog::Histories() const {
   std::vector<Kept> kept;
   if (!retired_) {
     kept.push_back({&begun_.path, Lsn::Max()});
-    for (const Branch& branch : begun_.branches) kept.push_back({&branch.path, branch.end.at});
+    for (const Branch& branch : begun_.branches) {
+      if (!IsOver(branch)) kept.push_back({&branch.path, branch.end.at});
+    }
   }
   for (const Inherited& clone : clones_) kept.push_back({&clone.history.path, clone.end.at});
   return kept;

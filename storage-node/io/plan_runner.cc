@@ -88,6 +88,56 @@ uint64_t BytesOf(const StoreBatch& batch, size_t from) {
   return bytes;
 }
 
+bool HasImage(const StoreBatch& batch, size_t from) {
+  return std::any_of(batch.ops.begin() + static_cast<ptrdiff_t>(from), batch.ops.end(),
+                     [](const StoreOp& op) {
+                       const auto* put = std::get_if<PutVersion>(&op);
+                       return put != nullptr && put->kind == VersionKind::kImage;
+                     });
+}
+
+// Damage of a page is the page's; anything else is the store's.
+absl::StatusOr<std::vector<StoredPage>> ReadStored(const SegmentStore& store,
+                                                   const CoalescePlan& plan,
+                                                   const std::vector<PageNo>& pages) {
+  std::vector<StoredPage> stored;
+  for (auto& head : store.ReadVersions(plan.pg, pages, plan.head)) {
+    if (!head.ok() && !absl::IsDataLoss(head.status())) return head.status();
+    stored.push_back({std::move(head)});
+  }
+  if (plan.only_head) return stored;
+  auto page = stored.begin();
+  for (auto& all : store.ReadVersions(plan.pg, pages, plan.visible)) {
+    if (!all.ok() && !absl::IsDataLoss(all.status())) return all.status();
+    (page++)->all = std::move(all);
+  }
+  return stored;
+}
+
+// Below the newest image at or below the floor nobody reads: every history shares it. A page is
+// swept when it gets another image, so its chain costs one such look per page of log.
+absl::Status DropSuperseded(const SegmentStore& store, const CoalescePlan& plan, PageNo page,
+                            StoreBatch& batch) {
+  std::vector<LsnRange> below_floor = plan.head;
+  for (LsnRange& range : below_floor) range.last = std::min(range.last, plan.floor);
+  std::erase_if(below_floor, [](const LsnRange& range) { return range.last < range.first; });
+  auto versions = store.ReadVersions(plan.pg, page, below_floor);
+  const bool from_image = versions.ok() && !versions->empty() &&
+                          versions->front().kind == VersionKind::kImage &&
+                          versions->front().timeline == plan.timeline;
+  Lsn last = from_image ? versions->front().lsn.Prev() : Lsn::None();
+  while (versions.ok() && !last.IsNone()) {
+    versions = store.ReadVersions(plan.pg, page, {LsnRange{plan.timeline, Lsn::First(), last}});
+    if (!versions.ok() || versions->empty()) break;
+    for (const PageVersion& version : *versions) {
+      batch.ops.push_back(DropVersion{plan.pg, page, plan.timeline, version.lsn});
+    }
+    last = versions->front().lsn.Prev();
+  }
+  // What is damaged there stays, for the scrub to find.
+  return absl::IsDataLoss(versions.status()) ? absl::OkStatus() : versions.status();
+}
+
 }  // namespace
 
 absl::StatusOr<quorum::PageRead> RunRead(const SegmentStore& store, const ReadPlan& plan) {
@@ -128,13 +178,18 @@ absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan&
     const auto end = work + std::min(all.end() - work, kPagesAtOnce);
     std::vector<PageNo> pages;
     std::transform(work, end, std::back_inserter(pages), [](const PageWork& w) { return w.page; });
-    const auto versions = store.ReadVersions(plan.pg, pages, plan.visible);
-    for (auto read = versions.begin(); work != end; ++work, ++read) {
-      if (!read->ok() && !absl::IsDataLoss(read->status())) return read->status();
+    auto stored = ReadStored(store, plan, pages);
+    if (!stored.ok()) return stored.status();
+    for (auto read = stored->begin(); work != end; ++work, ++read) {
       const size_t from = batch.ops.size();
       if (auto status = CoalescePage(plan, *work, *read, batch); !status.ok()) {
         ++run.damaged_pages;
         run.damage = std::move(status);
+      }
+      if (HasImage(batch, from)) {
+        if (auto status = DropSuperseded(store, plan, work->page, batch); !status.ok()) {
+          return status;
+        }
       }
       gathered += BytesOf(batch, from);
       if (gathered < write_bytes) continue;

@@ -189,8 +189,11 @@ struct NodeUnderTest {
     std::vector<StoreBatch> batches{job.plan.start};
     for (const PageWork& work : GroupByPage(job.plan)) {
       StoreBatch batch;
-      (void)CoalescePage(job.plan, work,
-                         store.ReadVersions(job.plan.pg, work.page, job.plan.visible), batch);
+      StoredPage stored{store.ReadVersions(job.plan.pg, work.page, job.plan.head)};
+      if (!job.plan.only_head) {
+        stored.all = store.ReadVersions(job.plan.pg, work.page, job.plan.visible);
+      }
+      (void)CoalescePage(job.plan, work, stored, batch);
       batches.push_back(std::move(batch));
     }
     batches.push_back(job.plan.finish);

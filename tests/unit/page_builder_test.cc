@@ -95,7 +95,7 @@ struct World {
       if (writes-- == 0) return Restart();
       StoreBatch batch;
       const auto folded =
-          CoalescePage(*plan, work, store.ReadVersions(kPg, work.page, plan->visible), batch);
+          CoalescePage(*plan, work, {store.ReadVersions(kPg, work.page, plan->head)}, batch);
       RC_ASSERT(folded.ok());
       RC_ASSERT(store.Write({&batch}, Durability::kOrdered).ok());
     }
