@@ -77,7 +77,7 @@ const Branch* TimelineLog::BranchToFill() const {
   const Branch* lowest = nullptr;
   Lsn whole_to;
   for (const Branch& branch : begun_.branches) {
-    if (IsOver(branch) || branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch, mark_.gc_floor) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl >= branch.end.tail || (lowest != nullptr && scl >= whole_to)) continue;
     lowest = &branch;
@@ -91,7 +91,7 @@ const Branch* TimelineLog::BranchToFill() const {
 Lsn TimelineLog::BranchesWholeTo() const {
   Lsn whole = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
-    if (IsOver(branch) || branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch, mark_.gc_floor) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl < branch.end.tail) whole = std::min(whole, scl);
   }
@@ -324,15 +324,19 @@ const TruncateMark* TimelineLog::LastTruncate(const Path& path, Lsn read_point, 
 Lsn TimelineLog::LowestBranching(Lsn floor) const {
   Lsn lowest = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
-    if (branch.end.at < floor) continue;  // over, once the floor is there
+    if (IsOver(branch, floor)) continue;
     lowest = std::min(lowest, quorum::SharedUpTo(branch.path, begun_.path));
   }
   return lowest;
 }
 
 Lsn TimelineLog::FloorAt(Lsn up_to) const {
-  const Lsn floor = std::min({pgmrpl_, up_to, LowestFork()});
-  return std::max(mark_.gc_floor, std::min(floor, LowestBranching(floor)));
+  Lsn floor = std::min({pgmrpl_, up_to, LowestFork()});
+  // A branch that one floor lets go of, a lower one does not.
+  for (Lsn lowest = LowestBranching(floor); lowest < floor; lowest = LowestBranching(floor)) {
+    floor = lowest;
+  }
+  return std::max(mark_.gc_floor, floor);
 }
 
 std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
@@ -360,18 +364,24 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
   plan.timeline = timeline_;
   plan.floor = FloorAt(plan.up_to);
   std::vector<LsnRange> kept;
-  for (const Kept& history : Histories()) {
+  // What a branch alone sees goes with it: the floor merges one history, not two.
+  const std::vector<Kept> histories = HistoriesAt(plan.floor);
+  for (const Kept& history : histories) {
     AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);
   }
   plan.visible = std::move(kept);
   if (!retired_) plan.head = RangesUpTo(begun_.path, plan.up_to);
-  plan.only_head = !retired_ && Histories().size() == 1;
+  plan.only_head = !retired_ && histories.size() == 1;
   for (const TimelineLog* ancestor : ancestors) {
     ancestor->AddBoxcars(begun_.path, InheritedUpTo(), plan.inherited);
     ancestor->AddTruncates(begun_.path, InheritedUpTo(), plan.truncates);
   }
   for (const TruncateMark& truncate : mark_.truncates) {
-    if (truncate.lsn <= plan.up_to && IsKept(truncate.lsn)) plan.truncates.push_back(truncate);
+    const auto sees = [&](const Kept& history) {
+      return truncate.lsn <= history.end && history.path->Visible(timeline_, truncate.lsn);
+    };
+    if (truncate.lsn > plan.up_to) continue;
+    if (std::any_of(histories.begin(), histories.end(), sees)) plan.truncates.push_back(truncate);
   }
   return plan;
 }

@@ -146,7 +146,8 @@ class TimelineLog {
     const quorum::Path* path;
     Lsn end;
   };
-  std::vector<Kept> Histories() const;
+  std::vector<Kept> Histories() const { return HistoriesAt(mark_.gc_floor); }
+  std::vector<Kept> HistoriesAt(Lsn floor) const;  // those that will be kept once it is there
   // The end of what this timeline's history takes from others; None() if it is no clone.
   Lsn InheritedUpTo() const;
   void AddHot(const quorum::Path& path, Lsn above, Lsn read_point, ReadPlan& plan) const;
@@ -158,7 +159,7 @@ class TimelineLog {
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   // A branch is over when its newest commit is older than what is retained: LSNs rise with time
   // over all epochs, so the floor tells. It is kept no more, and holds nothing back.
-  bool IsOver(const quorum::Branch& branch) const { return branch.end.at < mark_.gc_floor; }
+  static bool IsOver(const quorum::Branch& branch, Lsn floor) { return branch.end.at < floor; }
   // Of the branches that are not over at that floor; Max() if there is none.
   Lsn LowestBranching(Lsn floor) const;
   Lsn FloorAt(Lsn up_to) const;  // the highest that may be, once everything up to there is stored

@@ -60,12 +60,12 @@ Lsn TimelineLog::LowestFork() const {
   return lowest;
 }
 
-std::vector<TimelineLog::Kept> TimelineLog::Histories() const {
+std::vector<TimelineLog::Kept> TimelineLog::HistoriesAt(Lsn floor) const {
   std::vector<Kept> kept;
   if (!retired_) {
     kept.push_back({&begun_.path, Lsn::Max()});
     for (const Branch& branch : begun_.branches) {
-      if (!IsOver(branch)) kept.push_back({&branch.path, branch.end.at});
+      if (!IsOver(branch, floor)) kept.push_back({&branch.path, branch.end.at});
     }
   }
   for (const Inherited& clone : clones_) kept.push_back({&clone.history.path, clone.end.at});
