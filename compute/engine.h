@@ -176,7 +176,7 @@ struct CreateOptions {
   uint32_t pages_per_pg = 0;  // 0 = 1 GiB of pages
   uint32_t write = 4;
   uint32_t of = 6;
-  quorum::Retention retention;
+  quorum::Retention retention = {};
 };
 
 struct VolumeEntry {

@@ -62,6 +62,8 @@ class HungCluster final : public Cluster {
   absl::Status Create(const std::string&, const CreateOptions&) override {
     return absl::OkStatus();
   }
+  absl::StatusOr<ClonedVolume> Clone(const CloneSpec&) override { return ClonedVolume{}; }
+  absl::StatusOr<int> DropOrphanClones() override { return 0; }
   absl::StatusOr<VolumeEntry> Find(const std::string&) override { return VolumeEntry{}; }
   absl::StatusOr<std::vector<VolumeEntry>> List() override { return std::vector<VolumeEntry>{}; }
   absl::Status Drop(const std::string&, bool) override { return absl::OkStatus(); }
