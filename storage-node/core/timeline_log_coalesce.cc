@@ -1,0 +1,129 @@
+// What of a timeline's log may be folded into the page store, up to where it may be merged, and
+// what is remembered of that.
+#include <algorithm>
+
+#include "quorum/base/check.h"
+#include "quorum/base/marks.h"
+#include "storage-node/core/timeline_log.h"
+
+namespace hexad::storage_node {
+
+using quorum::Branch;
+
+// What is merged at or below the floor is one history: where a kept branch leaves it, it may not go
+// on.
+Lsn TimelineLog::LowestBranching(Lsn floor) const {
+  Lsn lowest = Lsn::Max();
+  for (const Branch& branch : begun_.branches) {
+    if (IsOver(branch, floor)) continue;
+    lowest = std::min(lowest, quorum::SharedUpTo(branch.path, begun_.path));
+  }
+  return lowest;
+}
+
+Lsn TimelineLog::FloorAt(Lsn up_to) const {
+  Lsn floor = std::min({pgmrpl_, up_to, LowestFork()});
+  // A branch that one floor lets go of, a lower one does not.
+  for (Lsn lowest = LowestBranching(floor); lowest < floor; lowest = LowestBranching(floor)) {
+    floor = lowest;
+  }
+  return std::max(mark_.gc_floor, floor);
+}
+
+std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
+  if (floor > FloorAt(mark_.up_to)) return std::nullopt;
+  mark_.gc_floor = std::max(mark_.gc_floor, floor);
+  return MarkAt(mark_.up_to, mark_.gc_floor);
+}
+
+std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
+  // What clones see was whole here when they were made.
+  Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
+  if (!retired_) limit = std::min(limit, BranchesWholeTo());
+  CoalescePlan plan;
+  for (const auto& [first, hot] : hot_) {
+    if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;
+    const auto last = LastKept(hot.boxcar);
+    if (!last.has_value()) {
+      SOMETIMES(coalescer_drops_a_dead_branch);
+      continue;  // dropped with the rest, never folded
+    }
+    plan.boxcars.push_back(hot.boxcar);
+    plan.up_to = *last;
+  }
+  if (plan.boxcars.empty()) return std::nullopt;
+  plan.timeline = timeline_;
+  plan.floor = FloorAt(plan.up_to);
+  std::vector<LsnRange> kept;
+  // What a branch alone sees goes with it: the floor merges one history, not two.
+  const std::vector<Kept> histories = HistoriesAt(plan.floor);
+  for (const Kept& history : histories) {
+    AddRanges(RangesUpTo(*history.path, std::min(plan.up_to, history.end)), kept);
+  }
+  plan.visible = std::move(kept);
+  if (!retired_) plan.head = RangesUpTo(begun_.path, plan.up_to);
+  plan.only_head = !retired_ && histories.size() == 1;
+  for (const TimelineLog* ancestor : ancestors) {
+    ancestor->AddBoxcars(begun_.path, InheritedUpTo(), plan.inherited);
+    ancestor->AddTruncates(begun_.path, InheritedUpTo(), plan.truncates);
+  }
+  for (const TruncateMark& truncate : mark_.truncates) {
+    const auto sees = [&](const Kept& history) {
+      return truncate.lsn <= history.end && history.path->Visible(timeline_, truncate.lsn);
+    };
+    if (truncate.lsn > plan.up_to) continue;
+    if (std::any_of(histories.begin(), histories.end(), sees)) plan.truncates.push_back(truncate);
+  }
+  return plan;
+}
+
+// A truncate at or below the floor is not needed once a later one, also at or below it, takes at
+// least the same pages: every read point that is served lies behind both.
+CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
+  // A retired log is coalesced up to its clones' forks: each of them was a VDL or a commit below.
+  const Lsn vdl = retired_ ? std::max(begun_vdl_, up_to) : begun_vdl_;
+  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, vdl};
+  std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
+  for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
+    if (at->lsn > up_to) continue;
+    if (at->lsn <= floor) {
+      if (covered_from.has_value() && *covered_from <= at->from_page) continue;
+      if (begun_.path.Visible(timeline_, at->lsn)) covered_from = at->from_page;
+    }
+    mark.truncates.push_back(*at);
+  }
+  std::reverse(mark.truncates.begin(), mark.truncates.end());
+  return mark;
+}
+
+CoalescedMark TimelineLog::MarkBefore(const CoalescePlan& plan) const {
+  return MarkAt(mark_.up_to, plan.floor);
+}
+
+CoalescedMark TimelineLog::MarkAfter(const CoalescePlan& plan) const {
+  return MarkAt(plan.up_to, plan.floor);
+}
+
+void TimelineLog::CoalesceStarted(const CoalescePlan& plan) {
+  mark_.gc_floor = plan.floor;
+  coalescing_to_ = plan.up_to;
+}
+
+void TimelineLog::CoalesceDone(Lsn up_to) {
+  INVARIANT(up_to >= mark_.up_to);
+  mark_.up_to = up_to;
+  std::vector<TruncateMark> kept = MarkAt(up_to, mark_.gc_floor).truncates;
+  for (const TruncateMark& truncate : mark_.truncates) {
+    if (truncate.lsn > up_to) kept.push_back(truncate);
+  }
+  mark_.truncates = std::move(kept);
+  // Entries of boxcars that stay are kept; those that go are at or below up_to, or on a dead
+  // branch.
+  while (!hot_.empty() && hot_.begin()->second.boxcar.header.first_lsn <= up_to) {
+    hot_bytes_ -= hot_.begin()->second.boxcar.size();
+    hot_.erase(hot_.begin());
+  }
+  index_.DropUpTo(up_to);
+}
+
+}  // namespace hexad::storage_node
