@@ -24,6 +24,7 @@ class BenchVolume {
   ~BenchVolume();  // closes the volume and is forgotten
 
   compute::Volume& volume() { return *volume_; }
+  compute::Cluster& cluster() { return *cluster_; }
   Duration opening() const { return opening_; }
 
  private:

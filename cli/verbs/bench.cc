@@ -1,4 +1,5 @@
-// hexad bench write: redo at full speed into a volume of its own, and what it cost.
+// hexad bench write: redo at full speed into a volume of its own, and what it cost. hexad bench
+// time-travel: what backtracks and clones cost.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "cli/load/floor_rounds.h"
 #include "cli/load/load_report.h"
 #include "cli/load/load_trace.h"
+#include "cli/load/time_travel_bench.h"
 #include "cli/progress.h"
 #include "cli/verbs/verbs.h"
 
@@ -79,11 +81,26 @@ absl::Status RunBenchWrite(const Session& session, const BenchOptions& options) 
   return RunOnce(session, *launcher, **bench, write);
 }
 
+void AddTimeTravel(CLI::App& bench, Session& session) {
+  CLI::App* verb = bench.add_subcommand(
+      "time-travel", "Backtracks and clones by the size of the log; reads of deep clones");
+  verb->fallthrough();
+  auto options = std::make_shared<TimeTravelBenchOptions>();
+  verb->add_option("--log-mb", options->log_mb, "Sizes of log to go back in, in MB")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000}))
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return RunTimeTravelBench(session, *options); };
+  });
+}
+
 }  // namespace
 
 void AddBench(CLI::App& app, Session& session) {
   CLI::App* bench = app.add_subcommand("bench", "Measure");
   bench->require_subcommand(1);
+  AddTimeTravel(*bench, session);
   CLI::App* verb = bench->add_subcommand("write", "Many MTRs in flight on a volume of their own");
   verb->fallthrough();
   auto options = std::make_shared<BenchOptions>();
