@@ -76,8 +76,9 @@ Lsn TimelineLog::BaseOn(const PgPath& path) const {
 const Branch* TimelineLog::BranchToFill() const {
   const Branch* lowest = nullptr;
   Lsn whole_to;
+  const Lsn floor = FloorAt(Lsn::Max());
   for (const Branch& branch : begun_.branches) {
-    if (IsOver(branch, mark_.gc_floor) || branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch, floor) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl >= branch.end.tail || (lowest != nullptr && scl >= whole_to)) continue;
     lowest = &branch;
@@ -88,10 +89,12 @@ const Branch* TimelineLog::BranchToFill() const {
 }
 
 // LSNs rise over all epochs of a timeline: what other histories hold below that is no news.
-Lsn TimelineLog::BranchesWholeTo() const {
+Lsn TimelineLog::BranchesWholeTo() const { return BranchesWholeTo(FloorAt(Lsn::Max())); }
+
+Lsn TimelineLog::BranchesWholeTo(Lsn floor) const {
   Lsn whole = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
-    if (IsOver(branch, mark_.gc_floor) || branch.end.tail <= mark_.up_to) continue;
+    if (IsOver(branch, floor) || branch.end.tail <= mark_.up_to) continue;
     const Lsn scl = SclOn(PgPath::Of(branch));
     if (scl < branch.end.tail) whole = std::min(whole, scl);
   }

@@ -167,6 +167,8 @@ class TimelineLog {
   Lsn BaseOn(const quorum::PgPath& path) const;
   // The last of a boxcar's records that a kept history sees.
   std::optional<Lsn> LastKept(const quorum::Boxcar& boxcar) const;
+  Lsn BranchesWholeTo(Lsn floor) const;  // of those that are not over at that floor
+  void TakeUpTo(Lsn limit, CoalescePlan& plan) const;
   bool IsKept(Lsn lsn) const;
   void HearForks();
   void ForgetMended();

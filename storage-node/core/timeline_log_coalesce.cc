@@ -36,11 +36,8 @@ std::optional<CoalescedMark> TimelineLog::RaiseFloor(Lsn floor) {
   return MarkAt(mark_.up_to, mark_.gc_floor);
 }
 
-std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
-  // What clones see was whole here when they were made.
-  Lsn limit = retired_ ? whole_below() : std::min(scl(), begun_vdl_);
-  if (!retired_) limit = std::min(limit, BranchesWholeTo());
-  CoalescePlan plan;
+void TimelineLog::TakeUpTo(Lsn limit, CoalescePlan& plan) const {
+  plan.boxcars.clear();
   for (const auto& [first, hot] : hot_) {
     if (!hot.durable || hot.boxcar.header.last_lsn > limit) break;
     const auto last = LastKept(hot.boxcar);
@@ -50,6 +47,21 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
     }
     plan.boxcars.push_back(hot.boxcar);
     plan.up_to = *last;
+  }
+}
+
+std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
+  CoalescePlan plan;
+  // What clones see was whole here when they were made.
+  TakeUpTo(retired_ ? whole_below() : std::min(scl(), begun_vdl_), plan);
+  // A branch that is over at the floor that comes with this need not be whole: peers that raised
+  // theirs before have nothing of it to give.
+  const auto branches_whole_to = [&] {
+    return retired_ ? Lsn::Max() : BranchesWholeTo(FloorAt(plan.up_to));
+  };
+  for (Lsn whole = branches_whole_to(); whole < plan.up_to && !plan.boxcars.empty();
+       whole = branches_whole_to()) {
+    TakeUpTo(whole, plan);
   }
   if (plan.boxcars.empty()) return std::nullopt;
   plan.timeline = timeline_;

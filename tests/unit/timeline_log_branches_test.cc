@@ -86,6 +86,27 @@ TEST_F(Backtracked, ABranchThatIsNotWholeHereHoldsTheCoalescer) {
   EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(2002));
 }
 
+// Found by the simulator: a segment that was away lacked the end of a branch that every peer had
+// let go of since, waited for it for ever, and its floor waited for its coalescer.
+TEST_F(Backtracked, ABranchThatIsOverAtTheFloorThatMayBeNeedNotBeWhole) {
+  const PgPath third =
+      *second.TryBacktrack(left, E(3), {Lsn(9), Lsn(9)}, Lsn(4001), {Lsn(2002), Lsn(2002)});
+  TimelineLog log = With(third);
+  log.Load(Box(E(1), 1, 4, 0));
+  log.Load(Box(E(1), 5, 9, 4));
+  log.HearPgmrpl(Lsn(4002));
+  ASSERT_EQ(log.BranchToFill(), nullptr) << "peers have nothing of it to give";
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(4)) << "the floor cannot pass the branch's end yet";
+  log.Load(Box(E(3), 4001, 4002, 9));
+  log.HearVdl(E(3), Lsn(4002));
+  const auto plan = log.PlanCoalesce();
+  EXPECT_EQ(plan->up_to, Lsn(4002));
+  EXPECT_EQ(plan->floor, Lsn(4002));
+  for (const LsnRange& range : plan->visible) {
+    EXPECT_FALSE(range.first <= Lsn(2001) && Lsn(2001) <= range.last) << "only the branch saw it";
+  }
+}
+
 // Found by the simulator: a branch took the room that the head needed for a gap below it, or the
 // other way round, and nothing could leave the hot log any more.
 TEST_F(Backtracked, WhatIsLowestIsAskedForFirst) {
