@@ -84,7 +84,7 @@ struct OpenedReadOnly {
   Lsn read_point;
   quorum::Manifest manifest;
   std::vector<quorum::PgPath> histories;  // per PG: that the read point lies on
-  std::vector<Lsn> complete_to;  // per PG: the tail
+  std::vector<Lsn> complete_to;           // per PG: the tail
   std::vector<std::vector<std::optional<Lsn>>> scls;
 };
 

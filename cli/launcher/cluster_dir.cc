@@ -140,9 +140,12 @@ ClusterDir::ClusterDir(std::string folder, std::string shown, ClusterRecord reco
 absl::StatusOr<ClusterDir> ClusterDir::Open(const std::string& shown) {
   const std::string folder = Absolute(shown);
   if (!fs::exists(RecordFile(folder))) {
-    if (const absl::Status usable = CheckUsable(folder, shown); !usable.ok()) return usable;
-    return Failed(absl::StatusCode::kNotFound,
-                  {absl::StrCat("no cluster in ", shown), "", "start one: hexad up"});
+    const absl::Status usable = CheckUsable(folder, shown);
+    if (usable.ok()) {
+      return Failed(absl::StatusCode::kNotFound,
+                    {absl::StrCat("no cluster in ", shown), "", "start one: hexad up"});
+    }
+    if (!absl::IsAlreadyExists(usable)) return usable;  // somebody made one just now
   }
   auto text = ReadFile(RecordFile(folder));
   if (!text.ok()) return text.status();

@@ -79,8 +79,8 @@ struct Backtrack {
 };
 
 // Which commits lie around the target, on this epoch's history? Answered by Located; an earlier
-// question that is still open is dropped. REQUIRES: [writing], or [read-only] and not asking how far
-// the volume is.
+// question that is still open is dropped. REQUIRES: [writing], or [read-only] and not asking how
+// far the volume is.
 struct Locate {
   backtrack::BacktrackTarget target;
 };
