@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/status_view.h"
+#include "cli/target.h"
 
 namespace hexad::cli {
 namespace {
@@ -53,6 +54,8 @@ json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& 
       {"own_bytes", volume.own_bytes},
       {"shared_bytes", volume.shared_bytes},
       {"can_go_back_to", volume.retained_from == 0 ? json(nullptr) : json(volume.retained_from)},
+      {"can_go_back_to_time",
+       volume.retained_time_us == 0 ? json(nullptr) : json(TimeText(volume.retained_time_us))},
       {"leases", leases},
       {"sql", nullptr},
       {"writer", TextOrNull(volume.writer)},

@@ -5,6 +5,7 @@
 #include "cli/format.h"
 #include "cli/status_view.h"
 #include "cli/table.h"
+#include "cli/target.h"
 
 namespace hexad::cli {
 namespace {
@@ -196,7 +197,10 @@ std::string CanLoseInWords(const quorum::Slack& write, const quorum::Slack& read
 
 void PrintPast(const launcher::VolumePicture& volume, std::ostream& out) {
   if (volume.retained_from != 0) {
-    out << "  Can go back to LSN " << Thousands(volume.retained_from) << ".";
+    v1::Commit oldest;
+    oldest.set_lsn(volume.retained_from);
+    oldest.set_time_us(volume.retained_time_us);
+    out << "  Can go back to " << CommitText(oldest) << ".";
   }
   if (!volume.leases.empty()) {
     uint64_t lowest = volume.leases.front().read_point;

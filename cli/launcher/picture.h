@@ -98,7 +98,9 @@ struct VolumePicture {
   // On the disks of all its segments: under its own keys, and what it reads of its ancestors'.
   uint64_t own_bytes = 0;
   uint64_t shared_bytes = 0;
-  uint64_t retained_from = 0;  // it can go back to this LSN and later; 0: the compute cannot tell
+  // It can go back to this LSN and later; 0: not known.
+  uint64_t retained_from = 0;
+  int64_t retained_time_us = 0;  // of that commit; 0: not known
   std::vector<LeasePicture> leases = {};
   std::vector<PgPicture> pgs = {};
 };

@@ -12,9 +12,6 @@
 namespace hexad::launcher {
 namespace {
 
-constexpr Millis kAnswer{10'000};
-constexpr Duration kOpen = Duration::Seconds(10);
-
 void Tell(const quorum::CommitPoint& commit, v1::Commit* out) {
   out->set_lsn(commit.lsn.value());
   out->set_time_us(commit.time.value());
@@ -22,8 +19,9 @@ void Tell(const quorum::CommitPoint& commit, v1::Commit* out) {
 
 }  // namespace
 
-absl::StatusOr<VolumeView> VolumeView::Of(Launcher& launcher, const std::string& volume) {
-  VolumeView view(launcher);
+absl::StatusOr<VolumeView> VolumeView::Of(Launcher& launcher, const std::string& volume,
+                                          Duration patience) {
+  VolumeView view(launcher, patience);
   if (auto state = OpenInCompute(launcher, volume); state.ok()) {
     view.state_ = *std::move(state);
     return view;
@@ -38,7 +36,7 @@ absl::Status VolumeView::OpenHere(const std::string& volume) {
   cluster_ = *std::move(cluster);
   compute::OpenOptions options;
   options.read_only = true;
-  options.open_timeout = kOpen;
+  options.open_timeout = patience_;
   auto opened = cluster_->Open(volume, options);
   if (absl::IsNotFound(opened.status())) {
     return Failed(absl::StatusCode::kNotFound,
@@ -59,7 +57,7 @@ absl::StatusOr<v1::LocateAnswer> VolumeView::Locate(const v1::Target& target) {
     v1::LocateRequest request;
     request.set_volume(state_.name());
     *request.mutable_target() = target;
-    return launcher_->client().Locate(request, kAnswer);
+    return launcher_->client().Locate(request, Millis(patience_.millis()));
   }
   const auto around = volume_->Locate(TargetOf(target));
   if (!around.ok()) return around.status();
@@ -76,7 +74,7 @@ absl::StatusOr<v1::ReadPagesAnswer> VolumeView::ReadPage(uint32_t page, uint64_t
     request.set_first_page(page);
     request.set_page_count(1);
     request.set_read_point(read_point);
-    return launcher_->client().ReadPage(request, kAnswer);
+    return launcher_->client().ReadPage(request, Millis(patience_.millis()));
   }
   const Lsn at = read_point == 0 ? volume_->vdl() : Lsn(read_point);
   const auto pinned = volume_->PinReadPointAt(at);

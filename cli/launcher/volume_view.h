@@ -16,7 +16,9 @@ namespace hexad::launcher {
 class VolumeView {
  public:
   // NOT_FOUND without such a volume; FAILED_PRECONDITION explains why it cannot be looked at.
-  static absl::StatusOr<VolumeView> Of(Launcher& launcher, const std::string& volume);
+  // `patience` is for the opening and for each question.
+  static absl::StatusOr<VolumeView> Of(Launcher& launcher, const std::string& volume,
+                                       Duration patience = Duration::Seconds(10));
 
   const v1::VolumeState& state() const { return state_; }
   // The commits around a target. RETRY if the segments do not say in time.
@@ -25,10 +27,11 @@ class VolumeView {
   absl::StatusOr<v1::ReadPagesAnswer> ReadPage(uint32_t page, uint64_t read_point);
 
  private:
-  explicit VolumeView(Launcher& launcher) : launcher_(&launcher) {}
+  VolumeView(Launcher& launcher, Duration patience) : launcher_(&launcher), patience_(patience) {}
   absl::Status OpenHere(const std::string& volume);
 
   Launcher* launcher_;
+  Duration patience_;
   v1::VolumeState state_;
   // If this process has opened it.
   std::unique_ptr<compute::Cluster> cluster_;

@@ -1,16 +1,16 @@
 // hexad backtrack VOLUME --to LSN|TIME|-30s [--dry-run]: go back in place, in milliseconds; what is
 // left behind stays a branch that can be returned to (docs/fork.md).
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/time_travel.h"
 #include "cli/launcher/volume_view.h"
+#include "cli/past.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -37,50 +37,39 @@ absl::Status CannotGoBack(const BacktrackOptions& options, const absl::Status& w
                  std::string(why.message()), absl::StrCat("hexad history ", options.volume)});
 }
 
-// Only a branch may hold it.
-absl::Status AboveTheHead(const Session& session, const BacktrackOptions& options,
-                          const v1::VolumeState& state, uint64_t lsn) {
-  for (const v1::HistoryBranch& branch : state.history().branches()) {
-    if (lsn > branch.end()) continue;
-    if (session.json) {
-      session.Print({{"volume", options.volume},
-                     {"dry_run", true},
-                     {"would_return_to", lsn},
-                     {"left_by_epoch", branch.left_by()},
-                     {"vdl", state.vdl()}});
-    } else {
-      std::cout << "would return to LSN " << Thousands(lsn) << ", on the branch that epoch "
-                << branch.left_by() << " left; what is visible now becomes a branch\n";
-    }
-    return absl::OkStatus();
+// The branch is returned to; what is visible now is left.
+void PrintReturn(const Session& session, const BacktrackOptions& options, uint64_t lsn,
+                 const v1::VolumeState& state, const v1::HistoryBranch& branch) {
+  if (session.json) {
+    session.Print({{"volume", options.volume},
+                   {"dry_run", true},
+                   {"would_return_to", lsn},
+                   {"left_by_epoch", branch.left_by()},
+                   {"vdl", state.vdl()}});
+  } else {
+    std::cout << "would return to LSN " << Thousands(lsn) << ", on the branch that epoch "
+              << branch.left_by() << " left; what is visible now becomes a branch\n";
   }
-  return CannotGoBack(options, absl::OutOfRangeError(absl::StrCat(
-                                   "it ends at LSN ", Thousands(state.vdl()), ", its VDL")));
 }
 
 // What would become invisible, and how to look at it first.
-absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
+absl::Status RunDry(const Session& session, launcher::VolumeView& view,
                     const BacktrackOptions& options, const v1::Target& target) {
-  auto view = launcher::VolumeView::Of(launcher, options.volume);
-  if (!view.ok()) return view.status();
-  if (target.has_lsn() && target.lsn() > view->state().vdl()) {
-    return AboveTheHead(session, options, view->state(), target.lsn());
+  const v1::VolumeState& state = view.state();
+  const auto* branch = target.has_lsn() ? BranchWith(state, target.lsn()) : nullptr;
+  if (branch != nullptr) {
+    PrintReturn(session, options, target.lsn(), state, *branch);
+    return absl::OkStatus();
   }
-  const auto found = view->Locate(target);
+  const auto found = view.Locate(target);
   if (!found.ok()) return CannotGoBack(options, found.status());
-  const v1::VolumeState& state = view->state();
-  const uint64_t from = state.history().retained_from();
-  if (!found->has_before() || found->before().lsn() < from) {
-    return CannotGoBack(options, absl::OutOfRangeError(absl::StrCat(
-                                     "it can go back to LSN ", Thousands(from), " and later")));
-  }
   const v1::Commit& before = found->before();
   if (session.json) {
     nlohmann::ordered_json json{{"volume", options.volume},
                                 {"dry_run", true},
                                 {"would_fork_at", CommitJson(before)},
                                 {"vdl", state.vdl()},
-                                {"can_go_back_to", from}};
+                                {"can_go_back_to", state.history().retained_from()}};
     if (found->has_after()) json["first_invisible"] = CommitJson(found->after());
     session.Print(json);
     return absl::OkStatus();
@@ -98,23 +87,18 @@ absl::Status RunDry(const Session& session, launcher::Launcher& launcher,
   return absl::OkStatus();
 }
 
-// Where it can be returned to after the backtrack; nothing if nobody can tell now.
-std::optional<uint64_t> VdlOf(launcher::Launcher& launcher, const std::string& volume) {
-  const auto view = launcher::VolumeView::Of(launcher, volume);
-  if (!view.ok()) return std::nullopt;
-  return view->state().vdl();
-}
-
 absl::Status RunBacktrack(const Session& session, const BacktrackOptions& options) {
-  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                          std::chrono::system_clock::now().time_since_epoch())
-                          .count();
-  const auto target = ParseTarget(options.to, now_us);
+  if (absl::Status named = launcher::CheckVolumeName(options.volume); !named.ok()) return named;
+  const auto target = ParseTarget(options.to, NowMicros());
   if (!target.ok()) return target.status();
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
-  if (options.dry_run) return RunDry(session, *launcher, options, *target);
-  const auto before = VdlOf(*launcher, options.volume);
+  auto view = launcher::VolumeView::Of(*launcher, options.volume);
+  if (!view.ok()) return view.status();
+  const absl::Status possible = CheckTarget(*view, *target, options.to, PastOf::kBranches);
+  if (!possible.ok()) return CannotGoBack(options, possible);
+  if (options.dry_run) return RunDry(session, *view, options, *target);
+  const uint64_t before = view->state().vdl();  // where it can be returned to afterwards
   const auto done = launcher::Backtrack(*launcher, options.volume, *target);
   if (!done.ok()) return CannotGoBack(options, done.status());
   if (session.json) {
@@ -130,8 +114,8 @@ absl::Status RunBacktrack(const Session& session, const BacktrackOptions& option
   if (done->has_first_left()) {
     std::cout << "invisible now: " << CommitText(done->first_left()) << " and later\n";
   }
-  if (before.has_value() && *before > done->forked_at().lsn()) {
-    std::cout << "Undo it:  hexad backtrack " << options.volume << " --to " << *before
+  if (before > done->forked_at().lsn()) {
+    std::cout << "Undo it:  hexad backtrack " << options.volume << " --to " << before
               << "    See it:  hexad history " << options.volume << "\n";
   }
   return absl::OkStatus();

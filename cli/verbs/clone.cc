@@ -1,6 +1,5 @@
 // hexad clone VOLUME NEW [--at LSN|TIME|-5m]: a new volume that begins as another one was, without
 // copying anything (docs/fork.md).
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,8 @@
 #include "cli/launcher/picture.h"
 #include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/time_travel.h"
+#include "cli/launcher/volume_view.h"
+#include "cli/past.h"
 #include "cli/status_view.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
@@ -59,20 +60,26 @@ void Print(const Session& session, const launcher::Launcher& launcher, const Clo
 }
 
 absl::Status RunClone(const Session& session, const CloneOptions& options) {
-  if (absl::Status named = launcher::CheckVolumeName(options.name); !named.ok()) return named;
+  for (const std::string& name : {options.volume, options.name}) {
+    if (absl::Status named = launcher::CheckVolumeName(name); !named.ok()) return named;
+  }
   v1::CloneVolumeRequest request;
   request.set_volume(options.volume);
   request.set_name(options.name);
   if (!options.at.empty()) {
-    const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                            std::chrono::system_clock::now().time_since_epoch())
-                            .count();
-    const auto target = ParseTarget(options.at, now_us);
+    const auto target = ParseTarget(options.at, NowMicros());
     if (!target.ok()) return target.status();
     *request.mutable_target() = *target;
   }
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
+  if (request.has_target()) {
+    auto view = launcher::VolumeView::Of(*launcher, options.volume);
+    if (!view.ok()) return view.status();
+    const absl::Status possible =
+        CheckTarget(*view, request.target(), options.at, PastOf::kBranches);
+    if (!possible.ok()) return CannotClone(options, possible);
+  }
   const auto made = launcher::CloneVolume(*launcher, request);
   if (!made.ok()) return CannotClone(options, made.status());
   const auto copied = CopiedBytes(*launcher, options.name);

@@ -8,7 +8,9 @@
 #include "cli/format.h"
 #include "cli/history_tree.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/volume_view.h"
+#include "cli/past.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -30,17 +32,6 @@ nlohmann::ordered_json NodeJson(const EpochNode& node) {
   return json;
 }
 
-// "LSN 1,234 (time)": the first commit that the volume can go back to; "" if nobody can tell now.
-std::string OldestText(launcher::VolumeView& view) {
-  const uint64_t from = view.state().history().retained_from();
-  v1::Target target;
-  target.set_lsn(from);
-  const auto found = view.Locate(target);
-  if (!found.ok()) return absl::StrCat("LSN ", Thousands(from));
-  if (found->has_before()) return CommitText(found->before());
-  return found->has_after() ? CommitText(found->after()) : "";
-}
-
 absl::Status WriteSvg(const std::string& file, const EpochNode& root, const std::string& volume) {
   std::ofstream out(file);
   out << DrawSvg(root, absl::StrCat("Volume ", volume));
@@ -51,6 +42,7 @@ absl::Status WriteSvg(const std::string& file, const EpochNode& root, const std:
 }
 
 absl::Status RunHistory(const Session& session, const std::string& volume, const std::string& svg) {
+  if (absl::Status named = launcher::CheckVolumeName(volume); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   auto view = launcher::VolumeView::Of(*launcher, volume);
@@ -70,8 +62,10 @@ absl::Status RunHistory(const Session& session, const std::string& volume, const
                    {"tree", NodeJson(root)}});
     return absl::OkStatus();
   }
-  std::cout << "Volume " << volume << "   VDL " << Thousands(state.vdl()) << "   can go back to "
-            << OldestText(*view) << "\n";
+  const v1::Commit oldest = OldestCommit(*view);
+  std::cout << "Volume " << volume << "   VDL " << Thousands(state.vdl());
+  if (oldest.lsn() != 0) std::cout << "   can go back to " << CommitText(oldest);
+  std::cout << "\n";
   for (const std::string& line : DrawText(root)) std::cout << line << "\n";
   if (!svg.empty()) std::cout << "drawn to " << svg << "\n";
   return absl::OkStatus();

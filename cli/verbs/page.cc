@@ -1,6 +1,5 @@
 // hexad page VOLUME PAGE [--at LSN|TIME|-30s]: a page as it is, or as it was. --write TEXT changes
 // it.
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,8 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
+#include "cli/launcher/plan_cluster.h"
 #include "cli/launcher/time_travel.h"
 #include "cli/launcher/volume_view.h"
+#include "cli/past.h"
 #include "cli/target.h"
 #include "cli/verbs/verbs.h"
 
@@ -52,15 +53,13 @@ void PrintHex(const std::string& bytes) {
 
 // The read point that the target means: the last commit at or before it.
 absl::StatusOr<uint64_t> ReadPointOf(launcher::VolumeView& view, const PageOptions& options) {
-  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                          std::chrono::system_clock::now().time_since_epoch())
-                          .count();
-  const auto target = ParseTarget(options.at, now_us);
+  const auto target = ParseTarget(options.at, NowMicros());
   if (!target.ok()) return target.status();
+  const absl::Status possible = CheckTarget(view, *target, options.at, PastOf::kHead);
+  if (!possible.ok()) return possible;
   const auto found = view.Locate(*target);
   if (!found.ok()) return found.status();
-  if (found->has_before()) return found->before().lsn();
-  return absl::OutOfRangeError(absl::StrCat("nothing was committed at or before ", options.at));
+  return found->before().lsn();
 }
 
 absl::StatusOr<v1::ReadPagesAnswer> Read(launcher::VolumeView& view, const PageOptions& options) {
@@ -72,6 +71,7 @@ absl::StatusOr<v1::ReadPagesAnswer> Read(launcher::VolumeView& view, const PageO
 
 // The compute has the volume open: it is its writer.
 absl::Status RunWrite(const Session& session, const PageOptions& options) {
+  if (absl::Status named = launcher::CheckVolumeName(options.volume); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   const auto state = launcher::OpenInCompute(*launcher, options.volume);
@@ -100,6 +100,7 @@ absl::Status RunWrite(const Session& session, const PageOptions& options) {
 }
 
 absl::Status RunPage(const Session& session, const PageOptions& options) {
+  if (absl::Status named = launcher::CheckVolumeName(options.volume); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   auto view = launcher::VolumeView::Of(*launcher, options.volume);

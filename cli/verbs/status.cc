@@ -7,6 +7,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/launcher/picture.h"
+#include "cli/past.h"
 #include "cli/status_view.h"
 #include "cli/verbs/verbs.h"
 
@@ -17,7 +18,8 @@ constexpr std::chrono::milliseconds kWatchEvery{1'000};
 constexpr char kClearScreen[] = "\033[H\033[2J";
 
 void ShowOnce(const Session& session, launcher::Launcher& launcher) {
-  const launcher::ClusterPicture cluster = launcher::Look(launcher);
+  launcher::ClusterPicture cluster = launcher::Look(launcher);
+  FindOldest(launcher, cluster);
   if (session.json) return session.Print(StatusJson(cluster));
   PrintStatus(cluster, {.folder = session.dir, .colour = session.colour}, std::cout);
 }

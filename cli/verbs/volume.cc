@@ -14,10 +14,11 @@
 #include "cli/launcher/slack.h"
 #include "cli/launcher/time_travel.h"
 #include "cli/launcher/volumes.h"
+#include "cli/past.h"
 #include "cli/status_view.h"
 #include "cli/table.h"
-#include "cli/target.h"
 #include "cli/verbs/verbs.h"
+#include "cli/verbs/volume_retain.h"
 
 namespace hexad::cli {
 namespace {
@@ -30,31 +31,10 @@ struct VolumeOptions {
   uint32_t page_size = 4096;
   uint32_t pages_per_pg = 0;
   std::string quorum = "4/6";
-  std::string window;
-  std::string log;
+  RetainOptions retain;
   bool force = false;
   bool dry_run = false;
 };
-
-// What --retention and --retention-log say, over what holds now.
-absl::StatusOr<quorum::Retention> Retained(const VolumeOptions& options, quorum::Retention now) {
-  if (!options.window.empty()) {
-    const auto window = ParseWindow(options.window);
-    if (!window.ok()) return window.status();
-    now.window_ms = *window;
-  }
-  if (!options.log.empty()) {
-    const auto bytes = ParseBytes(options.log);
-    if (!bytes.ok()) return bytes.status();
-    now.log_bytes = *bytes;
-  }
-  return now;
-}
-
-std::string RetentionText(const quorum::Retention& retention) {
-  return absl::StrCat(Seconds(static_cast<double>(retention.window_ms) / 1000), " or ",
-                      Bytes(retention.log_bytes), " of log, whichever is less");
-}
 
 constexpr uint32_t kMinPageSize = 4096;
 constexpr uint32_t kMaxPageSize = 65536;
@@ -77,7 +57,7 @@ absl::StatusOr<compute::CreateOptions> CheckedOptions(const VolumeOptions& optio
                        "WRITE/OF: more than half of the copies must confirm a write",
                        "--quorum 4/6"});
   }
-  const auto retention = Retained(options, create.retention);
+  const auto retention = RetentionOf(options.retain, create.retention);
   if (!retention.ok()) return retention.status();
   create.retention = *retention;
   return create;
@@ -172,6 +152,7 @@ void PrintPg(size_t index, const launcher::PgPicture& pg, uint32_t pages_per_pg,
 }
 
 absl::Status RunShow(const Session& session, const std::string& name) {
+  if (absl::Status named = launcher::CheckVolumeName(name); !named.ok()) return named;
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
   auto looked = LookAt(*launcher);
@@ -179,6 +160,7 @@ absl::Status RunShow(const Session& session, const std::string& name) {
   launcher::ClusterPicture& cluster = *looked;
   std::erase_if(cluster.volumes, [&](const auto& volume) { return volume.name != name; });
   if (cluster.volumes.empty()) return NoSuchVolume(name);
+  FindOldest(*launcher, cluster);
   if (session.json) {
     session.Print(StatusJson(cluster)["volumes"][0]);
     return absl::OkStatus();
@@ -198,38 +180,6 @@ absl::Status RunShow(const Session& session, const std::string& name) {
   for (size_t i = 0; i < volume.pgs.size(); ++i) {
     PrintPg(i, volume.pgs[i], volume.pages_per_pg, session.colour);
   }
-  return absl::OkStatus();
-}
-
-absl::Status RunRetain(const Session& session, const VolumeOptions& options) {
-  auto launcher = session.OpenCluster();
-  if (!launcher.ok()) return launcher.status();
-  const auto state = launcher::OpenInCompute(*launcher, options.name);
-  if (!state.ok()) return state.status();
-  const v1::History& history = state->history();
-  const auto retention =
-      Retained(options, {history.retention_window_ms(), history.retention_log_bytes()});
-  if (!retention.ok()) return retention.status();
-  if (!options.window.empty() || !options.log.empty()) {
-    v1::SetRetentionRequest request;
-    request.set_volume(options.name);
-    request.set_window_ms(retention->window_ms);
-    request.set_log_bytes(retention->log_bytes);
-    const absl::Status set =
-        launcher::AdminClient(launcher->record()).SetRetention(request, launcher::Millis(15'000));
-    if (!set.ok()) {
-      return Explained(set, absl::StrCat("the retention of ", options.name, " is not changed"),
-                       "hexad status");
-    }
-  }
-  if (session.json) {
-    session.Print({{"name", options.name},
-                   {"retention_window_ms", retention->window_ms},
-                   {"retention_log_bytes", retention->log_bytes},
-                   {"can_go_back_to", history.retained_from()}});
-  }
-  session.Say(absl::StrCat("volume ", options.name, " retains ", RetentionText(*retention),
-                           "; it can go back to LSN ", Thousands(history.retained_from()), " now"));
   return absl::OkStatus();
 }
 
@@ -289,6 +239,7 @@ absl::Status RunDrop(const Session& session, const VolumeOptions& options) {
         {absl::StrCat("volume ", options.name, " is in use"), std::string(dropped.message()),
          absl::StrCat("insist: hexad volume drop ", options.name, " --force")});
   }
+  if (absl::IsNotFound(dropped)) return NoSuchVolume(options.name);
   if (!dropped.ok()) {
     return Explained(dropped, absl::StrCat("volume ", options.name, " is not dropped completely"),
                      "hexad status, hexad volume list");
@@ -326,11 +277,15 @@ void AddVolume(CLI::App& app, Session& session) {
 
   for (CLI::App* verb :
        {create, AddNamed(*volume, "retain", "How far a volume can go back", options)}) {
-    verb->add_option("--retention", options->window, "So long ago: 90s, 24h (1h)");
-    verb->add_option("--retention-log", options->log, "Behind so much log: 512MiB (4GiB)");
+    verb->add_option("--retention", options->retain.window, "So long ago: 90s, 24h (1h)");
+    verb->add_option("--retention-log", options->retain.log, "Behind so much log: 512MiB (4GiB)");
   }
-  volume->get_subcommand("retain")->callback([&session, options] {
-    session.run = [&session, options] { return RunRetain(session, *options); };
+  CLI::App* retain = volume->get_subcommand("retain");
+  retain->add_flag("--force", options->retain.force, "Even if a clone goes on holding more");
+  retain->callback([&session, options] {
+    session.run = [&session, options] {
+      return RunRetain(session, options->name, options->retain);
+    };
   });
 
   CLI::App* list = volume->add_subcommand("list", "Every volume");
