@@ -46,8 +46,15 @@ void OpeningRun::RecoverBranch(size_t branch) {
   Enter(Phase::kInventory);
 }
 
-// One answer of each PG that is whole up to the recovered VDL is exact.
+// One answer of each PG that is whole up to the recovered VDL is exact. Members may have gone since
+// they were sealed: an epoch begins only while what it rests on can still be asked.
 void OpeningRun::AfterFound() {
+  const auto listed = [](const Member& m) { return m.inventory.has_value(); };
+  if (!std::all_of(pgs_.begin(), pgs_.end(), [&](const Pg& pg) {
+        return pg.membership.Quorums().CanRead(Those(pg, listed));
+      })) {
+    return;
+  }
   std::vector<quorum::CommitFound> answers;
   for (size_t i = 0; i < pgs_.size(); ++i) {
     const auto exact =

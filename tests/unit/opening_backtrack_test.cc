@@ -146,6 +146,26 @@ TEST_F(OpeningBacktrack, OneThatBeganEverywhereHappened) {
   EXPECT_EQ(after.start.pg_paths[0].branches.size(), 1u);
 }
 
+// Found by the simulator (seed 1756): the epoch began with two of what it had asked still there.
+TEST_F(OpeningBacktrack, BeginsOnlyWhileAReadQuorumIsStillThere) {
+  OpeningDrive drive(cluster, To(2, Lsn(3)));
+  std::vector<Answers> held;
+  drive.Through([&](const quorum::Send& send) -> std::optional<Answers> {
+    if (!std::holds_alternative<quorum::FindCommit>(send.request)) return std::nullopt;
+    if (send.node != OpeningCluster::N(4)) return Answers{};
+    held.push_back(cluster.Ask(send.node, send.request));
+    return Answers{};
+  });
+  drive.Up({1, 2, 3, 4}).Run([&] { return held.size() == 2; });
+  ASSERT_EQ(held.size(), 2u) << drive.opening().Describe();
+  for (const int node : {1, 2, 3}) drive.Down(node);
+  for (const Answers& answers : held) drive.Answer(4, answers.front());
+  EXPECT_THAT(drive.opening().Describe(), HasSubstr("looking for the commit"));
+  drive.Through(nullptr).Up({1, 2, 3}).Run();
+  ASSERT_TRUE(drive.opened.has_value()) << drive.opening().Describe();
+  EXPECT_EQ(drive.opened->start.vdl, Lsn(3));
+}
+
 // Found by the simulator: what n1 said of the head came while the branch was asked about. It was
 // taken for DATA_LOSS, and could have passed for a segment that holds the branch.
 TEST_F(OpeningBacktrack, ALateAnswerAboutTheHeadSaysNothingOfTheBranch) {
