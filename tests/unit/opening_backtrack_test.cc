@@ -158,8 +158,12 @@ TEST_F(OpeningBacktrack, BeginsOnlyWhileAReadQuorumIsStillThere) {
   });
   drive.Up({1, 2, 3, 4}).Run([&] { return held.size() == 2; });
   ASSERT_EQ(held.size(), 2u) << drive.opening().Describe();
+  // Which commit it is, in both PGs; then where each PG stands there.
+  for (size_t i = 0; i < 2; ++i) drive.Answer(4, Answers(held[i]).front());
+  drive.Run([&] { return held.size() == 4; });
+  ASSERT_EQ(held.size(), 4u) << drive.opening().Describe();
   for (const int node : {1, 2, 3}) drive.Down(node);
-  for (const Answers& answers : held) drive.Answer(4, answers.front());
+  for (size_t i = 2; i < 4; ++i) drive.Answer(4, Answers(held[i]).front());
   EXPECT_THAT(drive.opening().Describe(), HasSubstr("looking for the commit"));
   drive.Through(nullptr).Up({1, 2, 3}).Run();
   ASSERT_TRUE(drive.opened.has_value()) << drive.opening().Describe();
