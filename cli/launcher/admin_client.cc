@@ -192,6 +192,14 @@ absl::StatusOr<v1::CloneVolumeAnswer> AdminClient::CloneVolume(
                                     timeout);
 }
 
+absl::Status AdminClient::OpenVolume(const std::string& volume, Millis timeout) {
+  v1::OpenVolumeRequest request;
+  request.set_name(volume);
+  return Ask<v1::OpenVolumeAnswer>(*compute_, &v1::ComputeService::Stub::OpenVolume, request,
+                                   timeout)
+      .status();
+}
+
 absl::Status AdminClient::CloseVolume(const std::string& volume, Millis timeout) {
   v1::CloseVolumeRequest request;
   request.set_name(volume);

@@ -41,6 +41,8 @@ class AdminClient {
                                                 Millis timeout);
   absl::StatusOr<v1::CloneVolumeAnswer> CloneVolume(const v1::CloneVolumeRequest& request,
                                                     Millis timeout);
+  // Opened for writing by the compute.
+  absl::Status OpenVolume(const std::string& volume, Millis timeout);
   absl::Status CloseVolume(const std::string& volume, Millis timeout);
   absl::Status SetRetention(const v1::SetRetentionRequest& request, Millis timeout);
   // One page at `read_point` (0: VDL).

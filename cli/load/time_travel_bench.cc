@@ -8,15 +8,18 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "bench/workload/write_workload.h"
 #include "cli/format.h"
 #include "cli/interrupt.h"
+#include "cli/launcher/admin_client.h"
 #include "cli/launcher/explain.h"
 #include "cli/launcher/picture.h"
 #include "cli/launcher/volumes.h"
+#include "cli/load/backtrack_command.h"
 #include "cli/load/bench_volume.h"
 #include "cli/load/deep_clone.h"
 #include "cli/table.h"
@@ -31,6 +34,12 @@ constexpr Duration kWriting = Duration::Seconds(240);  // for the largest log
 constexpr Duration kCommit = Duration::Seconds(10);
 // Parts of the log that stay. Each lies below the one before, on the history that it left.
 constexpr double kStays[] = {0.99, 0.9, 0.7, 0.5, 0.3, 0.1, 0.01};
+// The nodes are at rest when neither their coalescers have moved nor their disks' use has changed
+// (RocksDB's compactions) for so long; waited for at most so long.
+constexpr std::chrono::seconds kAtRest{3};
+constexpr std::chrono::seconds kLongestWait{90};
+constexpr std::chrono::milliseconds kLookEvery{250};
+constexpr launcher::Millis kAnswer{10'000};
 
 uint64_t MicrosSince(std::chrono::steady_clock::time_point begin) {
   const auto passed = std::chrono::steady_clock::now() - begin;
@@ -49,7 +58,9 @@ struct Times {
 
 struct SizeFigures {
   uint64_t log_bytes = 0;
+  uint64_t busy_backtrack_us = 0;  // right after the last byte was written
   Times backtrack;
+  Times command;  // the process included
   Times clone;
   uint64_t copied_bytes = 0;  // by all clones together
 };
@@ -82,6 +93,8 @@ class SizeRun {
     volume_ = *std::move(opened);
     if (absl::Status written = WriteLog(); !written.ok()) return written;
     const uint64_t newest = volume_->volume().vdl().value();
+    if (absl::Status busy = GoBackWhileBusy(newest); !busy.ok()) return busy;
+    AwaitRest();
     for (const double stays : kStays) {
       if (Interrupted()) return absl::CancelledError("interrupted");
       const Lsn at(
@@ -95,7 +108,57 @@ class SizeRun {
           std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(newest) * stays)));
       if (absl::Status back = GoBackTo(at); !back.ok()) return back;
     }
-    return absl::OkStatus();
+    return MeasureCommand(newest);
+  }
+
+  // The nodes still turn the log into pages. Undone, for what is measured afterwards.
+  absl::Status GoBackWhileBusy(uint64_t newest) {
+    if (absl::Status back = GoBackTo(Lsn(newest / 2)); !back.ok()) return back;
+    figures_.busy_backtrack_us = figures_.backtrack.us.back();
+    figures_.backtrack.us.clear();
+    return volume_->volume().Backtrack(Lsn(newest)).status();
+  }
+
+  void AwaitRest() {
+    session_.Say("waiting until the nodes have turned it into pages and compacted them");
+    const auto begin = std::chrono::steady_clock::now();
+    auto moved = begin;
+    std::pair<uint64_t, uint64_t> before;
+    for (auto now = begin; now - moved < kAtRest && now - begin < kLongestWait && !Interrupted();
+         now = std::chrono::steady_clock::now()) {
+      auto [coalesced, disk] = std::pair<uint64_t, uint64_t>();
+      const std::vector<bool> all(launcher_.record().nodes.size(), true);
+      for (const auto& node : launcher_.client().DescribeNodes(all, true, kAnswer)) {
+        if (!node.ok()) continue;
+        disk += node->disk_bytes();
+        for (const auto& segment : node->segments()) coalesced += segment.coalesced_lsn();
+      }
+      const std::pair now_there(coalesced, disk);
+      if (now_there != before) moved = std::chrono::steady_clock::now();
+      before = now_there;
+      std::this_thread::sleep_for(kLookEvery);
+    }
+  }
+
+  // By the compute, to which this process leaves the volume: first back to where it all was.
+  absl::Status MeasureCommand(uint64_t newest) {
+    const auto returned = volume_->volume().Backtrack(Lsn(newest));
+    if (!returned.ok()) return returned.status();
+    volume_.reset();
+    if (absl::Status opened = launcher_.client().OpenVolume(name_, kAnswer); !opened.ok()) {
+      return opened;
+    }
+    absl::Status status;
+    for (const double stays : kStays) {
+      const auto at =
+          std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(newest) * stays));
+      const auto us = BacktrackByCommand(launcher_, name_, at);
+      if (!us.ok()) status = us.status();
+      if (!status.ok() || Interrupted()) break;
+      figures_.command.us.push_back(*us);
+    }
+    const absl::Status closed = launcher_.client().CloseVolume(name_, kAnswer);
+    return status.ok() ? closed : status;
   }
 
   absl::Status WriteLog() {
@@ -188,16 +251,21 @@ void Report(const Session& session, std::vector<SizeFigures>& sizes, const DeepR
   Table table({{"LOG", Align::kRight},
                {"BACK TO FIRST COMMIT", Align::kRight},
                {"MAX", Align::kRight},
+               {"BY COMMAND", Align::kRight},
+               {"BUSY", Align::kRight},
                {"CLONE", Align::kRight},
                {"MAX", Align::kRight},
                {"COPIED", Align::kRight}});
   for (SizeFigures& size : sizes) {
     table.AddRow({Bytes(size.log_bytes), Micros(size.backtrack.Median()),
-                  Micros(size.backtrack.Max()), Micros(size.clone.Median()),
+                  Micros(size.backtrack.Max()), Micros(size.command.Median()),
+                  Micros(size.busy_backtrack_us), Micros(size.clone.Median()),
                   Micros(size.clone.Max()), Bytes(size.copied_bytes)});
     rows.push_back(
         {{"log_bytes", size.log_bytes},
          {"backtrack_us", {{"p50", size.backtrack.Median()}, {"max", size.backtrack.Max()}}},
+         {"backtrack_command_us", {{"p50", size.command.Median()}, {"max", size.command.Max()}}},
+         {"backtrack_busy_us", size.busy_backtrack_us},
          {"clone_us", {{"p50", size.clone.Median()}, {"max", size.clone.Max()}}},
          {"copied_bytes", size.copied_bytes}});
   }
@@ -227,6 +295,9 @@ void Report(const Session& session, std::vector<SizeFigures>& sizes, const DeepR
 absl::Status RunTimeTravelBench(const Session& session, const TimeTravelBenchOptions& options) {
   auto launcher = session.OpenCluster();
   if (!launcher.ok()) return launcher.status();
+  session.Say("reading a root and its clone five levels deep");
+  const auto reads = ReadDeepClone(*launcher);
+  if (!reads.ok()) return reads.status();
   std::vector<SizeFigures> sizes;
   for (const uint64_t log_mb : options.log_mb) {
     auto figures = SizeRun(session, *launcher, log_mb).Run();
@@ -236,9 +307,6 @@ absl::Status RunTimeTravelBench(const Session& session, const TimeTravelBenchOpt
     session.Say(absl::StrCat("  back to the first commit ", Micros(size.backtrack.Median()),
                              ", clone ", Micros(size.clone.Median()), " (p50)"));
   }
-  session.Say("reading a root and its clone five levels deep");
-  const auto reads = ReadDeepClone(*launcher);
-  if (!reads.ok()) return reads.status();
   Report(session, sizes, *reads);
   return absl::OkStatus();
 }

@@ -14,8 +14,10 @@ struct TimeTravelBenchOptions {
   std::vector<uint64_t> log_mb = {10, 100, 1000};  // a volume is written for each, and dropped
 };
 
-// Prints, for each size: from Volume::Backtrack to the first commit that is durable after it;
-// Cluster::Clone; and the bytes that the clones hold of their own. Then page reads, past the cache,
+// Prints, for each size, once the nodes have turned the log into pages: from Volume::Backtrack to
+// the first commit that is durable after it; the same from starting the process `hexad backtrack`;
+// Cluster::Clone; and the bytes that the clones hold of their own. And one backtrack right after
+// the last byte of log, while the nodes are busy with it. Then page reads, past the cache,
 // of a root and of its clone five levels deep, in turn. CANCELLED if interrupted.
 absl::Status RunTimeTravelBench(const Session& session, const TimeTravelBenchOptions& options);
 

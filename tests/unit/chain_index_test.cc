@@ -194,5 +194,48 @@ TEST(ChainIndex, AnEntryHoldsAThousandRecordsInAFewKilobytes) {
   EXPECT_LT(std::get<PutVersion>(batch.ops[0]).bytes.size(), 4 * kChainEntryRecords);
 }
 
+// A commit per millisecond of a clock that only this test has, for so long: how many entries the
+// question for a commit time reads. (The page store is one look per entry, whatever its size.)
+int EntriesReadIn(int64_t seconds, CommitTime target) {
+  constexpr int64_t kAtOnce = 1000;
+  const EpochId epoch{1, 1};
+  const std::vector<LsnRange> visible = {{kTimeline, Lsn(1), Lsn::Max()}};
+  Entries entries;
+  Lsn prev;
+  for (int64_t second = 0; second < seconds; ++second) {
+    quorum::BoxcarBuilder builder(kTimeline, kPg, epoch);
+    for (int64_t i = 0; i < kAtOnce; ++i) {
+      quorum::RecordView record;
+      record.lsn = prev.Next();
+      record.volume_prev = record.pg_prev = prev;
+      record.epoch_number = epoch.number;
+      record.flags = quorum::RecordFlags::kAll;
+      record.commit_time = CommitTime((second * kAtOnce + i) * 1000);
+      builder.Add(record);
+      prev = record.lsn;
+    }
+    entries.Coalesce({builder.Seal(Lsn(), Lsn())}, visible);
+  }
+  FindPlan plan;
+  plan.visible = visible;
+  plan.up_to = plan.coalesced = prev;
+  plan.target = target;
+  int reads = 0;
+  const auto found = FindInChain(plan, [&, read = entries.Reader(visible)](Lsn lsn) {
+    ++reads;
+    return read(lsn);
+  });
+  EXPECT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found.ok() ? found->before.value_or(CommitPoint{}).time : CommitTime(), target);
+  return reads;
+}
+
+TEST(ChainIndexWindow, AnHourCostsTwelveHalvingsMoreThanASecond) {
+  const int of_a_second = EntriesReadIn(1, CommitTime(500'000));
+  const int of_an_hour = EntriesReadIn(3600, CommitTime(1'800'500'000));
+  EXPECT_LE(of_an_hour, of_a_second + 2 * 12 + 2) << "two searches, each halving the window";
+  EXPECT_LE(of_an_hour, 50);
+}
+
 }  // namespace
 }  // namespace hexad::storage_node

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,10 +24,16 @@ const std::vector<int> kAll = {1, 2, 3, 4, 5, 6};
 // Every answer is delivered in the order in which it was made.
 class VolumeCoreTest : public ::testing::Test {
  protected:
-  VolumeCoreTest() : core_(Options()) {
+  VolumeCoreTest() { OpenAnew(1); }
+
+  // Another process opens the volume.
+  void OpenAnew(uint64_t seed) {
+    VolumeCoreOptions options = Options();
+    options.seed = seed;
+    core_ = std::make_unique<VolumeCore>(options);
     Step(OpenVolume{});
     for (const auto& node : cluster_.roster) Step(quorum::NodeUp{node.node, node.incarnation});
-    EXPECT_EQ(core_.phase(), VolumeCore::Phase::kWriting);
+    EXPECT_EQ(core_->phase(), VolumeCore::Phase::kWriting);
   }
 
   VolumeCoreOptions Options() const {
@@ -48,8 +55,8 @@ class VolumeCoreTest : public ::testing::Test {
   }
   void Feed(VolumeInput in) {
     VolumeCore::Effects out;
-    core_.Step(in, cluster_.now, out);
-    core_.CheckInvariants();
+    core_->Step(in, cluster_.now, out);
+    core_->CheckInvariants();
     for (auto& effect : out) {
       if (auto* send = std::get_if<quorum::Send>(&effect)) {
         Ask(*send);
@@ -70,38 +77,47 @@ class VolumeCoreTest : public ::testing::Test {
     }
   }
   void RunTo(Instant end) {
-    while (core_.NextDeadline(cluster_.now) <= end) {
-      cluster_.now = std::max(cluster_.now, core_.NextDeadline(cluster_.now));
+    while (core_->NextDeadline(cluster_.now) <= end) {
+      cluster_.now = std::max(cluster_.now, core_->NextDeadline(cluster_.now));
       Step(VolumeTick{});
     }
     cluster_.now = end;
   }
   // An MTR of one record, durable. Its commit time: 10 times its number, which counts from 1.
-  Lsn Commit() {
+  Lsn Commit() { return CommitAt(CommitTime(static_cast<int64_t>(10 * (commits_.size() + 1)))); }
+  Lsn CommitAt(CommitTime clock) {
     const size_t before = commits_.size();
     quorum::PageChange change;
     change.page = PageNo(1);
     change.kind = quorum::RecordKind::kNop;
-    const auto time = CommitTime(static_cast<int64_t>(10 * (before + 1)));
     const std::vector<quorum::PageChange> changes = {change};
-    Step(quorum::SubmitMtr{before + 1, changes, time});
+    Step(quorum::SubmitMtr{before + 1, changes, clock});
     RunTo(cluster_.now + Duration::Millis(50));
     EXPECT_EQ(commits_.size(), before + 1);
-    EXPECT_EQ(core_.vdl(), commits_.back());
+    EXPECT_EQ(core_->vdl(), commits_.back());
     return commits_.back();
+  }
+  // As a segment has it.
+  CommitTime TimeOf(Lsn commit) {
+    const quorum::Envelope to = cluster_.To(0, core_->epoch());
+    const auto answers = cluster_.Ask(1, quorum::FindCommit{to, *core_->history(), commit, commit});
+    const auto* found =
+        answers.empty() ? nullptr : std::get_if<quorum::CommitFound>(&answers.front());
+    EXPECT_TRUE(found != nullptr && found->before.has_value() && found->before->lsn == commit);
+    return found == nullptr ? CommitTime() : found->before.value_or(quorum::CommitPoint{}).time;
   }
   absl::Status GoBack(const backtrack::BacktrackTarget& target) {
     ended_.clear();
     Step(Backtrack{target});
     RunTo(cluster_.now + Duration::Seconds(3));
     EXPECT_EQ(ended_.size(), 1u);
-    EXPECT_FALSE(core_.going_back());
-    EXPECT_EQ(core_.phase(), VolumeCore::Phase::kWriting);
+    EXPECT_FALSE(core_->going_back());
+    EXPECT_EQ(core_->phase(), VolumeCore::Phase::kWriting);
     return ended_.empty() ? absl::InternalError("not ended") : ended_.front().status;
   }
 
   OpeningCluster cluster_;
-  VolumeCore core_;
+  std::unique_ptr<VolumeCore> core_;
   std::deque<quorum::NodeAnswered> waiting_;
   std::vector<Lsn> commits_;
   std::vector<BacktrackEnded> ended_;
@@ -111,10 +127,10 @@ class VolumeCoreTest : public ::testing::Test {
 TEST_F(VolumeCoreTest, GoesBackInItsNextEpoch) {
   const Lsn first = Commit();
   const Lsn second = Commit();
-  const uint32_t epoch = core_.epoch().number;
+  const uint32_t epoch = core_->epoch().number;
   ASSERT_TRUE(GoBack(first).ok());
-  EXPECT_EQ(core_.vdl(), first);
-  EXPECT_EQ(core_.epoch().number, epoch + 1);
+  EXPECT_EQ(core_->vdl(), first);
+  EXPECT_EQ(core_->epoch().number, epoch + 1);
   EXPECT_EQ(ended_.front().forked_at.lsn, first);
   EXPECT_EQ(ended_.front().first_left->lsn, second);
 }
@@ -123,13 +139,13 @@ TEST_F(VolumeCoreTest, GoesBackInItsNextEpoch) {
 TEST_F(VolumeCoreTest, ATargetThatCannotBeCostsNoEpoch) {
   const Lsn first = Commit();
   const Lsn second = Commit();
-  const EpochId epoch = core_.epoch();
+  const EpochId epoch = core_->epoch();
   const auto refuses = [&](const backtrack::BacktrackTarget& target, const std::string& why) {
     const absl::Status status = GoBack(target);
     EXPECT_TRUE(absl::IsOutOfRange(status)) << status;
     EXPECT_THAT(status.ToString(), HasSubstr(why));
-    EXPECT_EQ(core_.epoch(), epoch) << "an opening was made for it";
-    EXPECT_EQ(core_.vdl(), second);
+    EXPECT_EQ(core_->epoch(), epoch) << "an opening was made for it";
+    EXPECT_EQ(core_->vdl(), second);
   };
   refuses(second.Next(), "on none of its histories");
   refuses(CommitTime(9), absl::StrCat("the first one is LSN ", first.value()));
@@ -143,12 +159,12 @@ TEST_F(VolumeCoreTest, WhatIsNotRetainedCostsNoEpoch) {
   Step(ChangeRetention{nothing});
   const Lsn first = Commit();
   for (int i = 0; i < 5; ++i) Commit();
-  ASSERT_GT(core_.manifest().retained_from, first) << "nothing was forgotten";
-  const EpochId epoch = core_.epoch();
+  ASSERT_GT(core_->manifest().retained_from, first) << "nothing was forgotten";
+  const EpochId epoch = core_->epoch();
   const absl::Status status = GoBack(first);
   EXPECT_TRUE(absl::IsOutOfRange(status)) << status;
   EXPECT_THAT(status.ToString(), HasSubstr("older than what is retained"));
-  EXPECT_EQ(core_.epoch(), epoch);
+  EXPECT_EQ(core_->epoch(), epoch);
 }
 
 TEST_F(VolumeCoreTest, ABranchIsLookedUpUpToItsEnd) {
@@ -156,11 +172,11 @@ TEST_F(VolumeCoreTest, ABranchIsLookedUpUpToItsEnd) {
   const Lsn second = Commit();
   ASSERT_TRUE(GoBack(first).ok());
   Commit();
-  const EpochId epoch = core_.epoch();
+  const EpochId epoch = core_->epoch();
   EXPECT_TRUE(absl::IsOutOfRange(GoBack(second.Next())));
-  EXPECT_EQ(core_.epoch(), epoch);
+  EXPECT_EQ(core_->epoch(), epoch);
   ASSERT_TRUE(GoBack(second).ok());
-  EXPECT_EQ(core_.vdl(), second);
+  EXPECT_EQ(core_->vdl(), second);
 }
 
 // The question is not answered: the opening finds out.
@@ -170,16 +186,38 @@ TEST_F(VolumeCoreTest, WithoutAnAnswerTheOpeningLooks) {
   nobody_finds_ = true;
   ended_.clear();
   Step(Backtrack{first});
-  EXPECT_TRUE(core_.going_back());
-  EXPECT_EQ(core_.phase(), VolumeCore::Phase::kWriting) << "it goes on until it knows";
+  EXPECT_TRUE(core_->going_back());
+  EXPECT_EQ(core_->phase(), VolumeCore::Phase::kWriting) << "it goes on until it knows";
   Commit();
   RunTo(cluster_.now + VolumeCore::kLookUpPatience);
-  EXPECT_EQ(core_.phase(), VolumeCore::Phase::kSucceeding);
+  EXPECT_EQ(core_->phase(), VolumeCore::Phase::kSucceeding);
   nobody_finds_ = false;
   RunTo(cluster_.now + Duration::Seconds(3));
   ASSERT_EQ(ended_.size(), 1u);
   EXPECT_TRUE(ended_.front().status.ok()) << ended_.front().status;
-  EXPECT_EQ(core_.vdl(), first);
+  EXPECT_EQ(core_->vdl(), first);
+}
+
+// The commit times of a history do not fall, but for what the newest mark did not know.
+TEST_F(VolumeCoreTest, AWriterWhoseClockIsBehindRepeatsAtMostOneMarksStep) {
+  const int64_t step = quorum::Retention().window_ms * 1000 / RetentionMarks::kSteps;
+  const int64_t start = 1'000 * step;
+  int64_t newest = 0;
+  for (int i = 0; i <= 45; ++i) CommitAt(CommitTime(newest = start + i * step / 10));
+  OpenAnew(2);
+  const CommitTime first = TimeOf(CommitAt(CommitTime(1)));
+  EXPECT_LE(first, CommitTime(newest));
+  EXPECT_GE(first, CommitTime(newest - step)) << "what the marks know is not fallen behind";
+  const CommitTime second = TimeOf(CommitAt(CommitTime(2)));
+  EXPECT_GE(second, first);
+  EXPECT_EQ(TimeOf(CommitAt(CommitTime(newest + 7))), CommitTime(newest + 7)) << "right again";
+}
+
+// A clock that jumps back under a writer moves nothing.
+TEST_F(VolumeCoreTest, WithinATenureCommitTimesNeverFall) {
+  EXPECT_EQ(TimeOf(CommitAt(CommitTime(500))), CommitTime(500));
+  EXPECT_EQ(TimeOf(CommitAt(CommitTime(3))), CommitTime(500));
+  EXPECT_EQ(TimeOf(CommitAt(CommitTime(501))), CommitTime(501));
 }
 
 }  // namespace
