@@ -116,4 +116,14 @@ void FindOldest(launcher::Launcher& launcher, launcher::ClusterPicture& cluster)
   }
 }
 
+absl::StatusOr<uint64_t> ReadPointOf(launcher::VolumeView& view, const std::string& text) {
+  const auto target = ParseTarget(text, NowMicros());
+  if (!target.ok()) return target.status();
+  const absl::Status possible = CheckTarget(view, *target, text, PastOf::kHead);
+  if (!possible.ok()) return possible;
+  const auto found = view.Locate(*target);
+  if (!found.ok()) return found.status();
+  return found->before().lsn();
+}
+
 }  // namespace hexad::cli

@@ -31,6 +31,10 @@ const v1::HistoryBranch* BranchWith(const v1::VolumeState& state, uint64_t lsn);
 // (...)".
 std::string RangeText(launcher::VolumeView& view);
 
+// The read point that a target means, as the user wrote it: the last visible commit at or before
+// it. CheckTarget's errors.
+absl::StatusOr<uint64_t> ReadPointOf(launcher::VolumeView& view, const std::string& text);
+
 // The first commit that the volume can go back to; without an LSN if it has none, or nobody can
 // tell now.
 v1::Commit OldestCommit(launcher::VolumeView& view);

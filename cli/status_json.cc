@@ -57,7 +57,7 @@ json ToJson(const launcher::VolumePicture& volume, const launcher::VolumeSlack& 
       {"can_go_back_to_time",
        volume.retained_time_us == 0 ? json(nullptr) : json(TimeText(volume.retained_time_us))},
       {"leases", leases},
-      {"sql", nullptr},
+      {"sql", TextOrNull(volume.sql)},
       {"writer", TextOrNull(volume.writer)},
       {"writer_pid", volume.writer_pid == 0 ? json(nullptr) : json(volume.writer_pid)},
       {"writer_metrics", TextOrNull(volume.writer_metrics)}};

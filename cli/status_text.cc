@@ -102,7 +102,9 @@ void PrintVolume(const launcher::VolumePicture& volume, const launcher::ClusterP
   const launcher::VolumeSlack slack = launcher::SlackOf(volume, cluster);
   out << "Volume " << volume.name << "   epoch " << volume.epoch << "   VDL "
       << Thousands(volume.vdl) << "   VCL " << Thousands(volume.vcl) << "   "
-      << Count(volume.pgs.size(), "PG") << "   " << WriterOf(volume) << "\n";
+      << Count(volume.pgs.size(), "PG") << "   " << WriterOf(volume);
+  if (!volume.sql.empty()) out << "   sql " << volume.sql;
+  out << "\n";
   out << "  Write quorum " << slack.write_need << "/" << slack.of << " "
       << Verdict(slack.can_write, colour) << " (" << slack.up << " up)   Read quorum "
       << slack.read_need << "/" << slack.of << " " << Verdict(slack.can_read, colour)
@@ -152,7 +154,10 @@ std::string Suggestions(const launcher::ClusterPicture& cluster, const std::stri
   if (healthy && !cluster.nodes.empty()) {
     lines.push_back("kill az:" + cluster.nodes.back().az);
   }
-  if (!compute_down) lines.push_back("bench write --seconds 5");
+  if (!compute_down) {
+    lines.push_back("sql -c \"select 1\"");
+    lines.push_back("bench write --seconds 5");
+  }
   for (const launcher::VolumePicture& volume : cluster.volumes) {
     if (volume.vdl != 0) {
       lines.push_back("verify " + volume.name);

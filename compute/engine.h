@@ -128,6 +128,9 @@ class Volume {
   // names its page's last LSN). READ_ONLY, FENCED, RETRY (it was held back to the end of the commit
   // timeout), INVALID_ARGUMENT (empty, or a page far beyond the volume's end).
   virtual absl::StatusOr<Lsn> Commit(Mtr mtr) = 0;
+  // Commit, if the MTR would follow `newest` immediately: what was computed from the pages as they
+  // were then cannot land on others. RETRY if another commit, an opening or a backtrack came first.
+  virtual absl::StatusOr<Lsn> CommitAfter(Lsn newest, Mtr mtr) = 0;
   // For threads that must not be blocked: nothing where Commit would have to wait, and then nothing
   // has happened.
   virtual absl::StatusOr<std::optional<Lsn>> TryCommit(const Mtr& mtr) = 0;
@@ -166,6 +169,9 @@ class Volume {
   virtual void Close() = 0;
 
   virtual Lsn vdl() const = 0;
+  // The last commit that was ordered, durable or not; the VDL if this handle only reads. LSNs are
+  // never used twice, so whoever finds the same one finds the same history.
+  virtual Lsn newest() const = 0;
   virtual uint32_t page_size() const = 0;
   virtual VolumeStatus Status() const = 0;
   virtual VolumeStatistics Statistics() const = 0;

@@ -19,6 +19,7 @@
 #include "compute/host/compute_metrics.h"
 #include "compute/host/compute_service.h"
 #include "compute/host/open_volumes.h"
+#include "compute/sql/server.h"
 #include "metrics/metrics_server.h"
 #include "process/server_process.h"
 #include "proto/frame_codec.h"
@@ -39,6 +40,7 @@ struct Flags {
   std::string topology;
   std::string listen = "127.0.0.1:0";
   std::string metrics;
+  std::string sql;
   std::string log_level = "info";
   std::vector<std::string> volumes;
 };
@@ -111,6 +113,17 @@ absl::Status Watch(const sigset_t& signals, OpenVolumes& volumes, ComputeService
   }
 }
 
+// nullptr: nobody asked for it.
+absl::StatusOr<std::unique_ptr<sql::Server>> StartSql(const Flags& flags, OpenVolumes& volumes) {
+  if (flags.sql.empty()) return nullptr;
+  sql::ServerOptions options;
+  options.listen = flags.sql;
+  auto server = sql::Server::Start(
+      options, [&volumes](const std::string& name) { return volumes.Find(name); });
+  if (server.ok()) spdlog::info("SQL on port {}", (*server)->port());
+  return server;
+}
+
 int Run(const Flags& flags, const sigset_t& signals) {
   const auto topology = topology::LoadTopology(flags.topology);
   if (!topology.ok()) return Fail(topology.status());
@@ -138,14 +151,17 @@ int Run(const Flags& flags, const sigset_t& signals) {
   }
   spdlog::info("{} serves on port {}, metrics on port {}, cluster {:x}", flags.id, port,
                (*metrics_server)->port(), volumes.cluster().value());
+  auto sql = StartSql(flags, volumes);
+  if (!sql.ok()) return Fail(sql.status());
   for (const std::string& name : flags.volumes) {
     if (const absl::Status status = volumes.Start(name, {}); !status.ok()) return Fail(status);
   }
   auto sweep = std::make_unique<OrphanSweep>(volumes);
   const absl::Status ended = Watch(signals, volumes, service);
   sweep.reset();
-  volumes
-      .CloseAll();  // first: calls that wait for storage end, and the server need not wait for them
+  // First: calls that wait for storage end, and the servers need not wait for them.
+  volumes.CloseAll();
+  sql->reset();
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   return ended.ok() ? 0 : Fail(ended);
 }
@@ -161,6 +177,7 @@ int main(int argc, char** argv) {
   app.add_option("--topology", flags.topology, "the cluster file (TOML)")->required();
   app.add_option("--listen", flags.listen, "host:port of ComputeService")->capture_default_str();
   app.add_option("--metrics", flags.metrics, "host:port of /metrics; empty for none");
+  app.add_option("--sql", flags.sql, "host:port of PostgreSQL's protocol; empty for none");
   app.add_option("--volume", flags.volumes, "volumes to open at start, by comma")->delimiter(',');
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember(hexad::process::LogLevels()))

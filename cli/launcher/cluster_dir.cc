@@ -90,6 +90,7 @@ void ChoosePorts(int block, bool nodes_too, ClusterRecord& record) {
   }
   record.compute_address = Loopback(ComputePort(block));
   record.compute_metrics = Loopback(ComputeMetricsPort(block));
+  record.compute_sql = Loopback(ComputeSqlPort(block));
   record.bench_metrics = Loopback(BenchMetricsPort(block));
 }
 

@@ -44,6 +44,7 @@ struct ClusterRecord {
   std::vector<NodeRecord> nodes;
   std::string compute_address;
   std::string compute_metrics;
+  std::string compute_sql;  // of PostgreSQL's protocol; empty in a folder that is older than that
   std::string bench_metrics;
   std::string volume;               // what the compute opens,
   std::vector<std::string> clones;  // and the clones that hexad clone made, as long as they exist

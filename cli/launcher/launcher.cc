@@ -83,6 +83,8 @@ std::vector<std::string> Launcher::CommandLine(const std::string& name) const {
             record().compute_address,
             "--metrics",
             record().compute_metrics,
+            "--sql",
+            record().compute_sql,
             "--volume",
             absl::StrCat(record().volume, record().clones.empty() ? "" : ",",
                          absl::StrJoin(record().clones, ","))};

@@ -200,6 +200,7 @@ void AddWriters(Launcher& launcher, ClusterPicture& picture) {
     if (volume == picture.volumes.end() || volume->name == of_bench) continue;
     SetWriter(launcher, kCompute, *volume);
     AddComputeView(said, *volume);
+    if (said.mode() != "opening") volume->sql = launcher.record().compute_sql;
   }
 }
 

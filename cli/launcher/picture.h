@@ -88,6 +88,7 @@ struct VolumePicture {
   std::string writer = {};
   pid_t writer_pid = 0;
   std::string writer_metrics = {};
+  std::string sql = {};   // where PostgreSQL's clients find it; empty if nowhere
   std::string mode = {};  // of the compute: read-write, read-only, fenced; empty if it cannot tell
   std::string reason = {};
   // Of a clone: its parent's name (the timeline's number if it has none any more), and where it

@@ -24,6 +24,7 @@ constexpr int NodePort(int block, int index) { return block + 1 + index; }  // i
 constexpr int NodeMetricsPort(int block, int index) { return block + 41 + index; }
 constexpr int ComputePort(int block) { return block + 90; }
 constexpr int ComputeMetricsPort(int block) { return block + 91; }
+constexpr int ComputeSqlPort(int block) { return block + 93; }
 constexpr int BenchMetricsPort(int block) { return block + 92; }
 static_assert(NodeMetricsPort(0, kMaxLocalNodes - 1) < ComputePort(0));
 

@@ -69,6 +69,7 @@ ClusterRecord RecordFromJson(const json& from) {
   for (const json& node : from.at("nodes")) record.nodes.push_back(NodeFromJson(node));
   record.compute_address = from.at("compute").at("address");
   record.compute_metrics = from.at("compute").at("metrics");
+  record.compute_sql = from.at("compute").value("sql", std::string());
   record.bench_metrics = from.at("bench").at("metrics");
   record.volume = from.at("compute").at("volume");
   record.clones = from.at("compute").value("clones", std::vector<std::string>());
@@ -90,6 +91,7 @@ std::string EncodeRecord(const ClusterRecord& record) {
               {"compute",
                {{"address", record.compute_address},
                 {"metrics", record.compute_metrics},
+                {"sql", record.compute_sql},
                 {"volume", record.volume},
                 {"clones", record.clones}}},
               {"bench", {{"metrics", record.bench_metrics}}},

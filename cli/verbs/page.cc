@@ -51,20 +51,9 @@ void PrintHex(const std::string& bytes) {
   }
 }
 
-// The read point that the target means: the last commit at or before it.
-absl::StatusOr<uint64_t> ReadPointOf(launcher::VolumeView& view, const PageOptions& options) {
-  const auto target = ParseTarget(options.at, NowMicros());
-  if (!target.ok()) return target.status();
-  const absl::Status possible = CheckTarget(view, *target, options.at, PastOf::kHead);
-  if (!possible.ok()) return possible;
-  const auto found = view.Locate(*target);
-  if (!found.ok()) return found.status();
-  return found->before().lsn();
-}
-
 absl::StatusOr<v1::ReadPagesAnswer> Read(launcher::VolumeView& view, const PageOptions& options) {
   if (options.at.empty()) return view.ReadPage(options.page, 0);
-  const auto read_point = ReadPointOf(view, options);
+  const auto read_point = ReadPointOf(view, options.at);
   if (!read_point.ok()) return read_point.status();
   return view.ReadPage(options.page, *read_point);
 }

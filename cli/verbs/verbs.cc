@@ -14,6 +14,7 @@ void AddAllVerbs(CLI::App& app, Session& session) {
   AddBacktrack(app, session);
   AddClone(app, session);
   AddHistory(app, session);
+  AddSql(app, session);
   AddPage(app, session);
   AddVerify(app, session);
   AddBench(app, session);

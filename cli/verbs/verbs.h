@@ -19,6 +19,7 @@ void AddVolume(CLI::App& app, Session& session);
 void AddBacktrack(CLI::App& app, Session& session);
 void AddClone(CLI::App& app, Session& session);
 void AddHistory(CLI::App& app, Session& session);
+void AddSql(CLI::App& app, Session& session);
 void AddPage(CLI::App& app, Session& session);
 void AddVerify(CLI::App& app, Session& session);
 void AddBench(CLI::App& app, Session& session);

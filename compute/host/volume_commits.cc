@@ -32,11 +32,18 @@ absl::Status VolumeHost::HeldBack(const std::string& why) const {
                                     options_.commit_timeout.millis(), " ms: ", why));
 }
 
-absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr) {
+absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr) { return Commit(std::move(mtr), std::nullopt); }
+
+absl::StatusOr<Lsn> VolumeHost::CommitAfter(Lsn newest, Mtr mtr) {
+  return Commit(std::move(mtr), newest);
+}
+
+absl::StatusOr<Lsn> VolumeHost::Commit(Mtr mtr, std::optional<Lsn> after) {
   if (const absl::Status status = CheckMtr(mtr); !status.ok()) return status;
   const std::vector<PageNo> pages = PagesWritten(mtr);
   const Instant deadline = nodes_->port->Now() + options_.commit_timeout;
   Held held;
+  held.after = after;
   for (;;) {
     Attempt attempt = AttemptCommit(mtr, pages, held);
     if (!attempt.outcome.has_value() && WaitOut(attempt, deadline)) continue;
@@ -92,6 +99,11 @@ VolumeHost::Attempt VolumeHost::AttemptCommit(const Mtr& mtr, const std::vector<
     attempt.outcome = status;
   } else if (core_.phase() != VolumeCore::Phase::kWriting) {
     WaitForChange(attempt, "the writer is following itself with a higher epoch");
+  } else if (held.after.has_value() && core_.writer()->last_issued() != *held.after) {
+    attempt.outcome = MakeUserError(
+        UserError::kRetry,
+        absl::StrCat(core_.Where(), " was changed after LSN ", held.after->value(),
+                     ": its newest commit is ", core_.writer()->last_issued().value()));
   } else if (pgs > core_.manifest().pgs.size() + kMaxGrowthPgs) {
     attempt.outcome = absl::InvalidArgumentError(
         absl::StrCat("page ", pages.back().value(), " lies more than ", kMaxGrowthPgs,
@@ -113,8 +125,8 @@ bool VolumeHost::AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& h
                            Attempt& attempt) {
   const auto cached = [&](PageNo page) { return cache_->Find(page) != nullptr; };
   if (std::all_of(pages.begin(), pages.end(), cached)) return true;
-  if (held.cache != cache_serial_) held = Held{cache_serial_, {}};
-  const Held before = std::exchange(held, Held{cache_serial_, {}});
+  if (held.cache != cache_serial_) held = Held{cache_serial_, {}, held.after};
+  const Held before = std::exchange(held, Held{cache_serial_, {}, held.after});
   for (const PageNo page : pages) {
     const auto wait = cached(page) ? nullptr : FetchNewest(turn, page);
     if (wait == nullptr) {

@@ -42,6 +42,7 @@ class VolumeHost final : public Volume,
   void Close() override;
 
   absl::StatusOr<Lsn> Commit(Mtr mtr) override;
+  absl::StatusOr<Lsn> CommitAfter(Lsn newest, Mtr mtr) override;
   absl::StatusOr<std::optional<Lsn>> TryCommit(const Mtr& mtr) override;
   void OnDurable(Lsn lsn, DurableCallback done) override;
   absl::Status WaitDurable(Lsn lsn, Duration timeout) override;
@@ -54,6 +55,7 @@ class VolumeHost final : public Volume,
   absl::StatusOr<PageSnapshot> ReadPage(PageNo page, Lsn read_point) override;
   absl::StatusOr<PageSnapshot> ReadNewest(PageNo page) override;
   Lsn vdl() const override;
+  Lsn newest() const override;
   uint32_t page_size() const override { return entry_.page_size; }
   VolumeStatus Status() const override;
   VolumeStatistics Statistics() const override;
@@ -117,11 +119,14 @@ class VolumeHost final : public Volume,
     std::string why;
   };
   bool WaitOut(Attempt& attempt, Instant deadline) const;
-  // Pages of an MTR that stay cached while others are read for it.
+  // What an MTR holds on to from one attempt to the next: pages that stay cached while others are
+  // read for it, and the commit that it must follow, if that matters.
   struct Held {
     uint64_t cache = 0;  // cache_serial_ when they were pinned
     std::vector<PageNo> pages;
+    std::optional<Lsn> after = std::nullopt;
   };
+  absl::StatusOr<Lsn> Commit(Mtr mtr, std::optional<Lsn> after);
   Attempt AttemptCommit(const Mtr& mtr, const std::vector<PageNo>& pages, Held& held);
   bool AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& held, Attempt& attempt);
   void Submit(Turn& turn, const Mtr& mtr, Attempt& attempt);

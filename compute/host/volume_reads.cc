@@ -103,6 +103,11 @@ Lsn VolumeHost::vdl() const {
   return core_.vdl();
 }
 
+Lsn VolumeHost::newest() const {
+  const std::lock_guard lock(mutex_);
+  return core_.writer() == nullptr ? core_.vdl() : core_.writer()->last_issued();
+}
+
 // Joins the read that is under way for this page, or starts one. nullptr: it is in the cache now.
 // REQUIRES: not cached; the page's PG exists.
 std::shared_ptr<VolumeHost::PageWait> VolumeHost::FetchNewest(Turn& turn, PageNo page) {

@@ -12,6 +12,7 @@ namespace hexad::unit {
 class IdleVolume : public compute::Volume {
  public:
   absl::StatusOr<Lsn> Commit(compute::Mtr) override { return Lsn::None(); }
+  absl::StatusOr<Lsn> CommitAfter(Lsn, compute::Mtr) override { return Lsn::None(); }
   absl::StatusOr<std::optional<Lsn>> TryCommit(const compute::Mtr&) override {
     return std::nullopt;
   }
@@ -36,6 +37,7 @@ class IdleVolume : public compute::Volume {
   }
   void Close() override {}
   Lsn vdl() const override { return Lsn::None(); }
+  Lsn newest() const override { return Lsn::None(); }
   uint32_t page_size() const override { return 4096; }
   compute::VolumeStatus Status() const override { return {}; }
   compute::VolumeStatistics Statistics() const override { return {}; }

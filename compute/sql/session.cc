@@ -1,0 +1,118 @@
+#include "compute/sql/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "compute/sql/sql_state.h"
+#include "quorum/base/check.h"
+
+namespace hexad::compute::sql {
+
+Session::Session(std::unique_ptr<SqlConnection> connection, std::function<void()> granted)
+    : connection_(std::move(connection)),
+      granted_(std::move(granted)),
+      settings_(connection_->file().database().read_only()) {}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Start(const std::string& vfs,
+                                                        const StartupMessage& startup,
+                                                        std::function<void()> granted) {
+  std::string database = startup.Find("database");
+  if (database.empty()) database = startup.Find("user");
+  auto connection = SqlConnection::Open(vfs, database);
+  if (!connection.ok()) return connection.status();
+  std::unique_ptr<Session> session(new Session(*std::move(connection), std::move(granted)));
+  session->settings_.Start(startup);
+  return session;
+}
+
+Session::~Session() {
+  query_.reset();
+  portals_.clear();
+  statements_.clear();
+  connection_->file().LeaveWriterPlace();
+}
+
+void Session::Greet(uint32_t process, uint32_t secret) {
+  Answers answers(out_);
+  answers.AuthenticationOk();
+  settings_.TellAll(answers);
+  answers.BackendKeyData(process, secret);
+  answers.ReadyForQuery(state());
+}
+
+TransactionState Session::state() const {
+  if (transaction_ != Transaction::kExplicit) return TransactionState::kIdle;
+  return failed_ ? TransactionState::kFailed : TransactionState::kOpen;
+}
+
+Session::Next Session::Take(std::string_view frame, char following) {
+  INVARIANT(!HasWork());
+  following_ = following;
+  const auto message = ParseMessage(frame);
+  if (!message.ok()) return End(kProtocolViolation, std::string(message.status().message()));
+  if (!skips_) return std::visit([this](const auto& of_kind) { return On(of_kind); }, *message);
+  if (std::holds_alternative<Terminate>(*message)) return Next::kEnd;
+  return std::holds_alternative<Sync>(*message) ? On(Sync()) : Next::kFrame;
+}
+
+Session::Next Session::GoOn() {
+  if (query_.has_value()) return GoOnWithQuery();
+  if (running_ != nullptr) return GoOnWithPortal();
+  return Next::kFrame;
+}
+
+void Session::Cancel() {
+  cancelled_ = true;
+  connection_->Interrupt();
+}
+
+void Session::GiveUpPlace() { gave_up_ = true; }
+
+void Session::Fail(std::string_view sqlstate, std::string message) {
+  Fail(Report{.sqlstate = sqlstate, .message = std::move(message)});
+}
+
+// An error ends what the transaction has done so far, and for PostgreSQL's clients the transaction
+// itself: they say ROLLBACK, but nobody has to wait for that.
+void Session::Fail(Report report) {
+  Answers(out_).Error(report);
+  Saw();
+  if (transaction_ == Transaction::kImplicit) {
+    RollBack();
+  } else if (transaction_ == Transaction::kExplicit) {
+    failed_ = true;
+    if (!savepoints_ && connection_->in_transaction()) connection_->Run("rollback");
+  }
+  if (!connection_->in_transaction()) connection_->file().LeaveWriterPlace();
+}
+
+Session::Next Session::End(std::string_view sqlstate, std::string message) {
+  Answers(out_).Error(
+      Report{.severity = "FATAL", .sqlstate = sqlstate, .message = std::move(message)});
+  return Next::kEnd;
+}
+
+void Session::Saw() { durable_after_ = std::max(durable_after_, connection_->file().TakeSeen()); }
+
+Session::Next Session::ReadyForQuery() {
+  cancelled_ = false;
+  Answers(out_).ReadyForQuery(state());
+  return Next::kSend;
+}
+
+// The client learns nothing of what was not durable. Whether a frame was answered to its end does
+// not change by it: ReadyForQuery, if it was there, is said again.
+void Session::NotDurable(const absl::Status& why) {
+  constexpr size_t kReadyBytes = 6;
+  const bool ready =
+      out_.size() >= kReadyBytes && out_[out_.size() - kReadyBytes] == 'Z' && !HasWork();
+  out_.clear();
+  query_.reset();
+  running_ = nullptr;
+  skips_ = skips_ || !ready;
+  durable_after_ = Lsn::None();
+  Fail(ReportOf(why));
+  if (ready) Answers(out_).ReadyForQuery(state());
+}
+
+}  // namespace hexad::compute::sql
