@@ -50,6 +50,7 @@ Session::Next Session::Take(std::string_view frame, char following) {
   following_ = following;
   const auto message = ParseMessage(frame);
   if (!message.ok()) return End(kProtocolViolation, std::string(message.status().message()));
+  if (copy_in_.has_value()) return TakeForCopy(*message);
   if (!skips_) return std::visit([this](const auto& of_kind) { return On(of_kind); }, *message);
   if (std::holds_alternative<Terminate>(*message)) return Next::kEnd;
   return std::holds_alternative<Sync>(*message) ? On(Sync()) : Next::kFrame;
@@ -106,13 +107,16 @@ void Session::NotDurable(const absl::Status& why) {
   constexpr size_t kReadyBytes = 6;
   const bool ready =
       out_.size() >= kReadyBytes && out_[out_.size() - kReadyBytes] == 'Z' && !HasWork();
+  // A simple query is over with its error; the rest of a pipeline is skipped.
+  const bool simple = query_.has_value();
   out_.clear();
+  copy_in_.reset();
   query_.reset();
   running_ = nullptr;
-  skips_ = skips_ || !ready;
+  skips_ = skips_ || !(ready || simple);
   durable_after_ = Lsn::None();
   Fail(ReportOf(why));
-  if (ready) Answers(out_).ReadyForQuery(state());
+  if (ready || simple) Answers(out_).ReadyForQuery(state());
 }
 
 }  // namespace hexad::compute::sql
