@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "compute/sql/sql_state.h"
 #include "quorum/base/check.h"
 
@@ -15,10 +16,11 @@ Session::Session(std::unique_ptr<SqlConnection> connection, std::function<void()
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Start(const std::string& vfs,
                                                         const StartupMessage& startup,
+                                                        MakeClone clone,
                                                         std::function<void()> granted) {
   std::string database = startup.Find("database");
   if (database.empty()) database = startup.Find("user");
-  auto connection = SqlConnection::Open(vfs, database);
+  auto connection = SqlConnection::Open(vfs, database, std::move(clone));
   if (!connection.ok()) return connection.status();
   std::unique_ptr<Session> session(new Session(*std::move(connection), std::move(granted)));
   session->settings_.Start(startup);
@@ -115,7 +117,13 @@ void Session::NotDurable(const absl::Status& why) {
   running_ = nullptr;
   skips_ = skips_ || !(ready || simple);
   durable_after_ = Lsn::None();
-  Fail(ReportOf(why));
+  Report report = ReportOf(why);
+  const Lsn committed = connection_->file().committed();
+  if (report.sqlstate == kResolutionUnknown && !volume().IsDurable(committed)) {
+    report.hint = absl::StrCat("select hexad_commit_status('", CommitToken(volume(), committed),
+                               "') tells what became of it");
+  }
+  Fail(std::move(report));
   if (ready || simple) Answers(out_).ReadyForQuery(state());
 }
 

@@ -47,6 +47,7 @@ class Session {
   // `granted` is called on any thread. NOT_FOUND, UNAVAILABLE: as SqlConnection::Open.
   static absl::StatusOr<std::unique_ptr<Session>> Start(const std::string& vfs,
                                                         const StartupMessage& startup,
+                                                        MakeClone clone,
                                                         std::function<void()> granted);
   ~Session();
 

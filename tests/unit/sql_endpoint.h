@@ -26,7 +26,7 @@ class SqlEndpoint {
   compute::sql::Server& server() { return *server_; }
   std::shared_ptr<MemoryVolume> Make(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    return volumes_[name] = std::make_shared<MemoryVolume>();
+    return volumes_[name] = std::make_shared<MemoryVolume>(name);
   }
 
  private:
