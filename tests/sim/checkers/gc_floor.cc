@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage-node/core/segment_state.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -23,8 +24,8 @@ void GcFloorChecker::OnPersisted(const BatchPersisted& persisted) {
   for (const storage_node::StoreOp& op : persisted.batch->ops) {
     const auto* meta = std::get_if<storage_node::PutMeta>(&op);
     if (meta == nullptr) continue;
-    const auto name = storage_node::ParseMetaKey(meta->key);
-    if (!name.ok() || name->kind != storage_node::MetaKind::kManifest) continue;
+    const auto name = NameInVolume(meta->key);
+    if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
     const auto manifest = storage_node::DecodeManifest(meta->value);
     if (!manifest.ok()) continue;
     write_ = manifest->pgs.front().write;
@@ -48,6 +49,7 @@ void GcFloorChecker::Look(const WorldView& world) {
     const storage_node::NodeCore* core = world.core(node);
     if (core == nullptr) continue;
     for (const storage_node::SegmentDescription& d : core->Describe(world.now())) {
+      if (d.timeline != kVolume) continue;
       Expect(d.gc_floor <= retained, "n", node + 1, " has GC floor ", d.gc_floor.value(), " of PG ",
              d.pg.value(), ", and a write quorum keeps no manifest that retains from above ",
              retained.value());
