@@ -201,14 +201,14 @@ const uint64_t& SimCloner::ReadThrough(const LiveClone& clone) {
     ++pages_read_;
     tell_(CloneRead{timeline, at, *read});
   };
-  reader_ = std::make_unique<SimCompute>(fabric_, fabric_.EndpointOf(slot_ + 1), options, tell,
-                                         prng_.Next());
-  reader_->Start(next_process_++, {OpenMode::kSnapshot});
+  readers_.push_back(std::make_unique<SimCompute>(fabric_, fabric_.EndpointOf(slot_ + 1), options,
+                                                  tell, prng_.Next()));
+  readers_.back()->Start(next_process_++, {OpenMode::kSnapshot});
   return pages_read_;
 }
 
 void SimCloner::StopReading() {
-  if (reader_ != nullptr) reader_->Stop();
+  if (!readers_.empty()) readers_.back()->Stop();
 }
 
 }  // namespace hexad::sim

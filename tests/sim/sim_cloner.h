@@ -89,7 +89,8 @@ class SimCloner : public StreamOwner {
   uint64_t made_ = 0;
   uint64_t started_ = 0;
   std::vector<LiveClone> clones_;
-  std::unique_ptr<SimCompute> reader_;
+  // The last one reads; those before it have stopped, and what was planned for them may still come.
+  std::vector<std::unique_ptr<SimCompute>> readers_;
   uint64_t pages_read_ = 0;
   ProcessId next_process_ = 1'000'000;  // beyond those of the world
 };

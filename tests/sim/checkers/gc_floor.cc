@@ -16,6 +16,9 @@ void GcFloorChecker::See(const Event& event) {
   } else if (const auto* opened = std::get_if<EpochOpened>(&event)) {
     if (opened->start->epoch < newest_) return;  // fenced already, and does not know it
     newest_ = opened->start->epoch;
+    // A writer that comes after another one finds the floor as that one left it, who knew nothing
+    // of its read points.
+    if (writer_ != opened->writer) found_ = opened->start->manifest.retained_from;
     writer_ = opened->writer;
   }
 }
@@ -54,8 +57,9 @@ void GcFloorChecker::Look(const WorldView& world) {
              d.pg.value(), ", and a write quorum keeps no manifest that retains from above ",
              retained.value());
       if (lowest.IsNone()) continue;
-      Expect(d.gc_floor <= lowest, "n", node + 1, " has GC floor ", d.gc_floor.value(), " of PG ",
-             d.pg.value(), ", and process ", writer_, " reads at ", lowest.value());
+      Expect(d.gc_floor <= std::max(lowest, found_), "n", node + 1, " has GC floor ",
+             d.gc_floor.value(), " of PG ", d.pg.value(), ", and process ", writer_, " reads at ",
+             lowest.value());
     }
   }
 }
