@@ -120,6 +120,7 @@ class World : public WorldView {
   void CheckLiveness();
   void CheckConvergence();
   void CheckClones();
+  bool StillReadable(const LiveClone& clone) const;
   std::string WhatDiffers() const;
   std::string Hoard(NodeIndex node) const;
   void Fail(FailureClass failure, std::string message);
