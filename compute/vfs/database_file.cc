@@ -62,7 +62,8 @@ absl::StatusOr<DatabaseFile::LockOutcome> DatabaseFile::Lock(FileLock lock) {
     auto begun = database_->Begin(kind_);
     if (!begun.ok()) return begun.status();
     snapshot_ = *std::move(begun);
-    seen_ = std::max(seen_, snapshot_->read_point);
+    of_snapshot_ = kind_ == SnapshotKind::kNewest ? snapshot_->read_point : Lsn::None();
+    seen_ = std::max(seen_, of_snapshot_);
     lock_ = lock;
     return LockOutcome::kGranted;
   }
@@ -200,7 +201,8 @@ absl::Status DatabaseFile::Commit() {
   const absl::Status committed = database_->Commit(this, window_, *snapshot_);
   if (!committed.ok()) return committed;
   window_.Clear();
-  seen_ = std::max(seen_, snapshot_->read_point);
+  of_snapshot_ = snapshot_->read_point;
+  seen_ = std::max(seen_, of_snapshot_);
   if (snapshot_->read_point != before) committed_ = snapshot_->read_point;
   return absl::OkStatus();
 }

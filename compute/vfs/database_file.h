@@ -68,11 +68,11 @@ class DatabaseFile {
   // The window becomes one MTR. What it was is known to the volume when this returns, not durable.
   absl::Status Commit();
 
-  // The highest read point or commit of the transactions since this was asked last: whoever hands
-  // on what they gave waits until it is durable. None() if there was none.
+  // The highest commit, perhaps not durable yet, that the transactions since this was asked last
+  // have made or could see: whoever hands on what they gave waits until it is. None() if there was
+  // none: a durable snapshot stays one, whatever happens to the volume later.
   Lsn TakeSeen() {
-    const Lsn now = snapshot_.has_value() ? snapshot_->read_point : Lsn::None();
-    return std::exchange(seen_, now);
+    return std::exchange(seen_, snapshot_.has_value() ? of_snapshot_ : Lsn::None());
   }
   // Of the last Commit that changed something; None() if none did.
   Lsn committed() const { return committed_; }
@@ -94,6 +94,7 @@ class DatabaseFile {
   WriteWindow window_;
   std::optional<uint64_t> size_;     // as far as the transaction knows
   std::optional<uint64_t> lineage_;  // of the pages that SQLite may hold
+  Lsn of_snapshot_;  // what of it may not be durable yet
   Lsn seen_;
   Lsn committed_;
   absl::Status trouble_;
