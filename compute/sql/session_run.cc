@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "compute/sql/dialect.h"
 #include "compute/sql/session.h"
 #include "compute/sql/sql_state.h"
 
@@ -16,6 +17,13 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
     prepared->words = WordsOf(prepared->text);
     return prepared;
   }
+  Translation translation = Translate(words.text);
+  if (translation.refusal.has_value()) {
+    Fail(*translation.refusal);
+    return nullptr;
+  }
+  if (translation.names_catalogue) connection_->AddCatalogueOnce();
+  if (translation.text.has_value()) return PrepareTranslated(sql, std::move(translation), lasting);
   ChooseSnapshot(/*writes=*/false);
   auto first = connection_->Prepare(words.text, lasting);
   if (first.result != SQLITE_OK) {
@@ -29,6 +37,33 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
     prepared->types.resize(static_cast<size_t>(ParametersOf(first.statement.get())), kUnspecified);
   }
   prepared->idle = std::move(first.statement);
+  return prepared;
+}
+
+// What the client said tells the tag; what SQLite gets is the translation.
+std::shared_ptr<PreparedStatement> Session::PrepareTranslated(std::string_view& sql,
+                                                              Translation translation,
+                                                              bool lasting) {
+  auto prepared = std::make_shared<PreparedStatement>();
+  prepared->words = WordsOf(sql);
+  const std::string_view rest = prepared->words.text.substr(translation.length);
+  prepared->text = *std::move(translation.text);
+  prepared->words.text = prepared->text;
+  sql = rest;
+  if (translation.nothing_to_do) {
+    prepared->words.kind = StatementKind::kNothing;
+    return prepared;
+  }
+  ChooseSnapshot(/*writes=*/false);
+  auto only = connection_->Prepare(prepared->text, lasting);
+  if (only.result != SQLITE_OK) {
+    Fail(connection_->LastReport(only.result));
+    return nullptr;
+  }
+  if (only.statement != nullptr) {
+    prepared->types.resize(static_cast<size_t>(ParametersOf(only.statement.get())), kUnspecified);
+  }
+  prepared->idle = std::move(only.statement);
   return prepared;
 }
 

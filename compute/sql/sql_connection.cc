@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
   }
   sqlite3_set_authorizer(db, Authorize, nullptr);
   AddFunctions(db, database);
+  connection->facts_.database = database;
   return connection;
 }
 
@@ -65,6 +66,12 @@ SqlConnection::Prepared SqlConnection::Prepare(std::string_view sql, bool lastin
   prepared.statement.reset(statement);
   if (rest != nullptr) prepared.rest = sql.substr(static_cast<size_t>(rest - sql.data()));
   return prepared;
+}
+
+void SqlConnection::AddCatalogueOnce() {
+  if (has_catalogue_) return;
+  AddCatalogue(db_, facts_);
+  has_catalogue_ = true;
 }
 
 Report SqlConnection::LastReport(int result) const {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "compute/sql/catalogue.h"
 #include "compute/sql/wire.h"
 #include "compute/vfs/sqlite_vfs.h"
 
@@ -41,6 +42,9 @@ class SqlConnection {
   int Run(const std::string& sql) {
     return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   }
+  // The catalogue's tables and functions are there from now on.
+  void AddCatalogueOnce();
+  SessionFacts& facts() { return facts_; }
   // Of the call that failed last.
   Report LastReport(int result) const;
 
@@ -55,6 +59,8 @@ class SqlConnection {
 
   sqlite3* const db_;
   DatabaseFile* const file_;
+  SessionFacts facts_;
+  bool has_catalogue_ = false;
 };
 
 }  // namespace hexad::compute::sql
