@@ -1,5 +1,6 @@
 #include "compute/sql/catalogue.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -49,23 +50,30 @@ bool IsText(const CatalogueTable& table, int column) {
   return declared.ends_with(" name") || declared.ends_with(" text");
 }
 
-// "c3 = ? and c0 = ?": which columns are compared, in the order of their values. idxNum has a bit
-// for each value that is a number.
-int BestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
-  std::string compared;
+// "c0, null from t where c3 = ?": the columns that are read (the others may be costly), and those
+// that are compared, in the order of their values. idxNum has a bit for each value that is a
+// number.
+int BestIndex(sqlite3_vtab* at, sqlite3_index_info* info) {
+  const CatalogueTable& table = TableOf(at).is;
+  std::string asked;
+  const auto columns = std::ranges::count(table.columns, ',') + 1;
+  for (int i = 0; i < columns; ++i) {
+    const bool read = (info->colUsed >> std::min(i, 63) & 1) != 0;
+    absl::StrAppend(&asked, i == 0 ? "" : ", ", read ? absl::StrCat("c", i) : "null");
+  }
+  asked += " from t";
   int values = 0;
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& constraint = info->aConstraint[i];
     const bool equals = constraint.op == SQLITE_INDEX_CONSTRAINT_EQ && constraint.iColumn >= 0;
     if (!equals || constraint.usable == 0) continue;
-    absl::StrAppend(&compared, values == 0 ? "" : " and ", "c", constraint.iColumn, " = ?");
-    if (values < 31 && !IsText(TableOf(table).is, constraint.iColumn)) info->idxNum |= 1 << values;
+    absl::StrAppend(&asked, values == 0 ? " where " : " and ", "c", constraint.iColumn, " = ?");
+    if (values < 31 && !IsText(table, constraint.iColumn)) info->idxNum |= 1 << values;
     info->aConstraintUsage[i].argvIndex = ++values;
   }
   info->estimatedRows = values > 0 ? 10 : 1000;
   info->estimatedCost = values > 0 ? 1000 : 10'000;
-  if (values == 0) return SQLITE_OK;
-  info->idxStr = sqlite3_mprintf("%s", compared.c_str());
+  info->idxStr = sqlite3_mprintf("%s", asked.c_str());
   info->needToFreeIdxStr = 1;
   return info->idxStr == nullptr ? SQLITE_NOMEM : SQLITE_OK;
 }
@@ -90,28 +98,26 @@ int Next(sqlite3_vtab_cursor* at) {
 }
 
 // The query, with its columns named c0, c1 ...
-std::string QueryOf(const CatalogueTable& table, const char* compared) {
-  const std::vector<std::string> columns = absl::StrSplit(std::string(table.columns), ',');
+std::string QueryOf(const CatalogueTable& table, const std::string& asked) {
+  const auto columns = std::ranges::count(table.columns, ',') + 1;
   std::string names;
   std::string nulls;
-  for (size_t i = 0; i < columns.size(); ++i) {
+  for (int i = 0; i < columns; ++i) {
     absl::StrAppend(&names, i == 0 ? "c" : ", c", i);
     absl::StrAppend(&nulls, i == 0 ? "null" : ", null");
   }
   const std::string query(table.query);
   return absl::StrCat("with t(", names, ") as (",
                       query.empty() ? absl::StrCat("select ", nulls, " where 0") : query,
-                      ") select * from t",
-                      compared == nullptr ? "" : absl::StrCat(" where ", compared));
+                      ") select ", asked);
 }
 
-int Filter(sqlite3_vtab_cursor* at, int numbers, const char* compared, int count,
+int Filter(sqlite3_vtab_cursor* at, int numbers, const char* asked, int count,
            sqlite3_value** values) {
   Cursor& cursor = CursorOf(at);
   Table& table = TableOf(at->pVtab);
-  const std::string asked = compared == nullptr ? "" : compared;
   if (cursor.query == nullptr || cursor.asked != asked) {
-    const std::string sql = QueryOf(table.is, compared);
+    const std::string sql = QueryOf(table.is, asked);
     sqlite3_stmt* statement = nullptr;
     const int result = sqlite3_prepare_v2(table.db, sql.c_str(), -1, &statement, nullptr);
     if (result != SQLITE_OK) {
@@ -165,6 +171,7 @@ sqlite3_module MakeModule() {
 
 void AddCatalogue(sqlite3* db, const SessionFacts& facts) {
   AddCatalogueFunctions(db, facts);
+  AddTextFunctions(db);
   AddCasts(db);
   AddArrays(db);
   AddSetFunctions(db);

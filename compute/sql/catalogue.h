@@ -36,6 +36,7 @@ std::span<const CatalogueTable> CatalogueTables();
 void AddCatalogue(sqlite3* db, const SessionFacts& facts);
 
 // What AddCatalogue adds, part by part.
+void AddTextFunctions(sqlite3* db);  // lpad, concat, greatest, date_trunc ...; pg_sleep
 void AddCatalogueFunctions(sqlite3* db, const SessionFacts& facts);  // pg_get_indexdef, format_type
 void AddCasts(sqlite3* db);                                          // what x::type becomes; ~
 void AddArrays(sqlite3* db);        // array_agg, array_to_string: an array is its text, '{a,b}'

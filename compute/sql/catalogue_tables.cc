@@ -48,10 +48,15 @@ constexpr char kClassColumns[] =
     " relispartition bool, relacl text, reloptions text, relpartbound text";
 constexpr char kClass[] =
     "select s.rowid + 16384, s.name, 2200, 0, 0, 10, iif(s.type = 'table', 2, 0), s.rootpage, 0, 0,"
-    " -1, 0, s.type = 'table' and exists (select 1 from pragma_index_list(s.name)), 0,"
-    " 'p', iif(s.type = 'table', 'r', 'v'),"
-    " (select count(*) from pragma_table_info(s.name)), pg_count_checks(s.sql), s.type = 'view',"
-    " exists (select 1 from sqlite_schema t where t.type = 'trigger' and t.tbl_name = s.name),"
+    " -1, 0, s.type = 'table' and (exists (select 1 from pragma_index_list(s.name)) or"
+    " exists (select 1 from pragma_table_info(s.name) k where k.pk > 0)), 0, 'p',"
+    " iif(s.type = 'table', 'r', 'v'), (select count(*) from pragma_table_info(s.name)),"
+    " pg_count_checks(s.sql), s.type = 'view',"
+    // Whoever asks for foreign keys looks here first: PostgreSQL's are triggers.
+    " exists (select 1 from sqlite_schema t where t.type = 'trigger' and t.tbl_name = s.name)"
+    " or exists (select 1 from pragma_foreign_key_list(s.name)) or exists (select 1 from"
+    " sqlite_schema r, pragma_foreign_key_list(r.name) f where r.type = 'table' and"
+    " lower(f.\"table\") = lower(s.name)),"
     " 0, 0, 0, 1, 'd', 0, null, null, null"
     " from sqlite_schema s where s.type in ('table', 'view') and s." OWN_NAME
     " union all "

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 6> kDdl = {"create", "alter",  "truncate"
                                                   "drop",   "vacuum", "lock"};
 
 // Words of expressions that SQLite has not, or understands otherwise.
-constexpr std::array<std::string_view, 23> kWords = {"all",
+constexpr std::array<std::string_view, 25> kWords = {"all",
                                                      "any",
                                                      "array",
                                                      "collate",
@@ -42,6 +42,8 @@ constexpr std::array<std::string_view, 23> kWords = {"all",
                                                      "unnest",
                                                      "lateral",
                                                      "string_agg",
+                                                     "pg_catalog",
+                                                     "pg_partition_ancestors",
                                                      "distinct"};
 
 struct Refused {
@@ -89,7 +91,7 @@ bool Among(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::any_of(words, [&](std::string_view one) { return SameWord(one, word); });
 }
 
-bool IsPostgres(const Token& token, bool& names_catalogue) {
+bool IsPostgres(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEscapes:
       return true;
@@ -99,15 +101,10 @@ bool IsPostgres(const Token& token, bool& names_catalogue) {
       return SameWord(token.text, "\"public\"") || SameWord(token.text, "\"pg_catalog\"") ||
              SameWord(token.text, "\"information_schema\"");
     case TokenKind::kWord:
-      break;
+      return Among(kWords, token.text);
     default:
       return false;
   }
-  if (token.text.size() > 3 && SameWord(token.text.substr(0, 3), "pg_")) {
-    names_catalogue = true;
-    return SameWord(token.text, "pg_catalog");
-  }
-  return Among(kWords, token.text);
 }
 
 std::optional<Report> RefusalOf(const EditedStatement& statement) {
@@ -121,7 +118,7 @@ std::optional<Report> RefusalOf(const EditedStatement& statement) {
 }
 
 // One pass over every statement: is there anything to do? Allocates nothing.
-bool HasWork(std::string_view sql, bool& names_catalogue) {
+bool HasWork(std::string_view sql) {
   Tokens tokens(sql);
   bool first = true;
   bool work = false;
@@ -133,7 +130,7 @@ bool HasWork(std::string_view sql, bool& names_catalogue) {
       };
       work = Among(kDdl, token->text) || std::ranges::any_of(kRefused, begins);
     }
-    work = IsPostgres(*token, names_catalogue) || work;
+    work = IsPostgres(*token) || work;
   }
   return work;
 }
@@ -149,7 +146,7 @@ Report NotSupported(std::string_view what, std::string_view hint) {
 
 Translation Translate(std::string_view sql) {
   Translation translation;
-  if (!HasWork(sql, translation.names_catalogue)) return translation;
+  if (!HasWork(sql)) return translation;
   EditedStatement statement(sql);
   // Its body has semicolons of its own, and is SQLite's.
   const bool trigger = statement.IsWord(0, "CREATE") &&
@@ -160,7 +157,6 @@ Translation Translate(std::string_view sql) {
   if (!translation.refusal) translation.refusal = TranslateExpressions(statement);
   if (translation.refusal) return translation;
   if (!statement.changed() && !translation.nothing_to_do) return translation;
-  translation.names_catalogue = true;
   translation.length = statement.length();
   translation.text = statement.Text();
   return translation;

@@ -17,7 +17,6 @@ struct Translation {
   // How long the client's is in what was given; only if there is a text, or nothing to do.
   size_t length = 0;
   bool nothing_to_do = false;     // of PostgreSQL's, and without a meaning here: VACUUM t
-  bool names_catalogue = false;   // it may want what the catalogue has: tables, functions
   std::optional<Report> refusal;  // what SQLite has not, and would only call a syntax error
 };
 

@@ -23,7 +23,7 @@ class Definition {
     if (Is(0, "CREATE")) return Create();
     if (Is(0, "ALTER") && Is(1, "TABLE")) return AlterTable();
     if (Is(0, "TRUNCATE")) return Truncate();
-    if (Is(0, "VACUUM") && statement_.size() > 1) Vacuum();
+    if (Is(0, "VACUUM")) Vacuum();
     if (Is(0, "LOCK")) translation_.nothing_to_do = true;
     if (Is(0, "DROP")) return Drop();
     return std::nullopt;

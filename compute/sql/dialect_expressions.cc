@@ -98,7 +98,7 @@ class Expressions {
     }
     // "int[]" is a type.
     const bool subscript = sign.Is("[") && statement_.Matching(i) > i + 1;
-    if (subscript && i > 0 && EndsOperand(statement_, i - 1)) Element(i);
+    if (subscript && i > 0 && !Is(i - 1, "ARRAY") && EndsOperand(statement_, i - 1)) Element(i);
   }
 
   // array[n]

@@ -22,7 +22,6 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
     Fail(*translation.refusal);
     return nullptr;
   }
-  if (translation.names_catalogue) connection_->AddCatalogueOnce();
   if (translation.text.has_value()) return PrepareTranslated(sql, std::move(translation), lasting);
   ChooseSnapshot(/*writes=*/false);
   auto first = connection_->Prepare(words.text, lasting);

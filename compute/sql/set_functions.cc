@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "compute/sql/catalogue.h"
 #include "compute/sql/function_values.h"
 #include "compute/sql/pg_array.h"
@@ -47,7 +49,12 @@ class Texts : public Rows {
   bool Next() override { return ++next_ <= texts_.size(); }
   void Give(sqlite3_context* context) const override {
     const PgArrayElement& text = texts_[next_ - 1];
-    if (text.has_value()) GiveText(context, *text);
+    if (!text.has_value()) return;
+    // Elements have no type in their text: one that is written as an integer is one.
+    int64_t number = 0;
+    const bool whole = absl::SimpleAtoi(*text, &number) && absl::StrCat(number) == *text;
+    if (whole) return sqlite3_result_int64(context, number);
+    GiveText(context, *text);
   }
 
  private:

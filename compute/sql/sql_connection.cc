@@ -53,6 +53,14 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
 SqlConnection::~SqlConnection() { sqlite3_close_v2(db_); }
 
 SqlConnection::Prepared SqlConnection::Prepare(std::string_view sql, bool lasting) {
+  Prepared prepared = PrepareOnce(sql, lasting);
+  if (prepared.result != SQLITE_ERROR || has_catalogue_) return prepared;
+  AddCatalogue(db_, facts_);
+  has_catalogue_ = true;
+  return PrepareOnce(sql, lasting);
+}
+
+SqlConnection::Prepared SqlConnection::PrepareOnce(std::string_view sql, bool lasting) {
   Prepared prepared;
   if (sql.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     prepared.result = SQLITE_TOOBIG;
@@ -66,12 +74,6 @@ SqlConnection::Prepared SqlConnection::Prepare(std::string_view sql, bool lastin
   prepared.statement.reset(statement);
   if (rest != nullptr) prepared.rest = sql.substr(static_cast<size_t>(rest - sql.data()));
   return prepared;
-}
-
-void SqlConnection::AddCatalogueOnce() {
-  if (has_catalogue_) return;
-  AddCatalogue(db_, facts_);
-  has_catalogue_ = true;
 }
 
 Report SqlConnection::LastReport(int result) const {

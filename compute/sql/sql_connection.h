@@ -36,14 +36,13 @@ class SqlConnection {
     std::string_view rest;
     int result = SQLITE_OK;  // otherwise LastReport says why there is no statement
   };
-  // `lasting`: it will be run many times.
+  // `lasting`: it will be run many times. The first statement that fails may want the catalogue,
+  // whose tables and functions are there from then on.
   Prepared Prepare(std::string_view sql, bool lasting);
   // Runs a statement of our own. An SQLite result code.
   int Run(const std::string& sql) {
     return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   }
-  // The catalogue's tables and functions are there from now on.
-  void AddCatalogueOnce();
   SessionFacts& facts() { return facts_; }
   // Of the call that failed last.
   Report LastReport(int result) const;
@@ -55,6 +54,7 @@ class SqlConnection {
   void Interrupt() { sqlite3_interrupt(db_); }
 
  private:
+  Prepared PrepareOnce(std::string_view sql, bool lasting);
   SqlConnection(sqlite3* db, DatabaseFile* file) : db_(db), file_(file) {}
 
   sqlite3* const db_;
