@@ -34,6 +34,7 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
   prepared->words = WordsOf(prepared->text);
   if (first.statement != nullptr) {
     prepared->types.resize(static_cast<size_t>(ParametersOf(first.statement.get())), kUnspecified);
+    connection_->InferTypes(prepared->text, prepared->types);
   }
   prepared->idle = std::move(first.statement);
   return prepared;
@@ -61,6 +62,7 @@ std::shared_ptr<PreparedStatement> Session::PrepareTranslated(std::string_view& 
   }
   if (only.statement != nullptr) {
     prepared->types.resize(static_cast<size_t>(ParametersOf(only.statement.get())), kUnspecified);
+    connection_->InferTypes(prepared->text, prepared->types);
   }
   prepared->idle = std::move(only.statement);
   return prepared;

@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "compute/sql/catalogue.h"
+#include "compute/sql/parameter_types.h"
 #include "compute/sql/wire.h"
 #include "compute/vfs/sqlite_vfs.h"
 
@@ -42,6 +44,10 @@ class SqlConnection {
   // Runs a statement of our own. An SQLite result code.
   int Run(const std::string& sql) {
     return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  }
+  // Of parameters whose types the client does not say.
+  void InferTypes(std::string_view sql, std::vector<uint32_t>& types) const {
+    InferParameterTypes(db_, sql, types);
   }
   SessionFacts& facts() { return facts_; }
   // Of the call that failed last.

@@ -158,6 +158,7 @@ absl::Status BindBinary(sqlite3_stmt* statement, int index, Oid type, std::strin
       sqlite3_bind_double(statement, index, std::bit_cast<double>(FromBigEndian(bytes)));
       return absl::OkStatus();
     case kBytea:
+    case kUnspecified:  // only a client with bytes sends them so, without asking what they are
       return BindBlob(statement, index, bytes);
     case kNumeric:
       return absl::InvalidArgumentError("numeric parameters are taken in text only");
