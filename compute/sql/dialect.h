@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compute/sql/wire.h"
 
@@ -14,6 +15,8 @@ namespace hexad::compute::sql {
 struct Translation {
   // The statement for SQLite, if it is another one than the client's.
   std::optional<std::string> text;
+  // What runs before it, with it: DROP TABLE a, b is two statements for SQLite.
+  std::vector<std::string> before;
   // How long the client's is in what was given; only if there is a text, or nothing to do.
   size_t length = 0;
   bool nothing_to_do = false;     // of PostgreSQL's, and without a meaning here: VACUUM t

@@ -229,11 +229,21 @@ class Definition {
     size_t at = 1;
     if (Is(at, "TABLE")) statement_.Drop(at++);
     if (Is(at, "ONLY")) statement_.Drop(at++);
-    PassName(at);
-    if (statement_[at].Is(",")) return NotSupported("TRUNCATE of several tables", "one at a time");
+    at = Several(at, "DELETE FROM");
     statement_.Replace(0, "DELETE FROM");
     statement_.DropFrom(std::min(at, statement_.size()), statement_.size());
     return std::nullopt;
+  }
+
+  // "a, b, c": all but the last have statements of their own, which begin so. Where the names end.
+  size_t Several(size_t at, const std::string& begins) {
+    for (;;) {
+      const size_t first = at;
+      const size_t name = PassName(at);
+      if (!statement_[at].Is(",")) return at;
+      translation_.before.push_back(absl::StrCat(begins, " ", std::string(statement_[name].text)));
+      statement_.DropFrom(first, ++at);
+    }
   }
 
   // No version of a row is left behind that would have to be removed.
@@ -258,9 +268,13 @@ class Definition {
     const size_t last = statement_.size() - 1;
     if (Is(last, "CASCADE") || Is(last, "RESTRICT")) statement_.Drop(last);
     if (Is(1, "INDEX") && Is(2, "CONCURRENTLY")) statement_.Drop(2);
-    for (size_t i = 2; i < statement_.size(); ++i) {
-      if (statement_[i].Is(",")) return NotSupported("DROP of several objects", "one at a time");
+    size_t at = 2;
+    std::string drop = absl::StrCat("DROP ", std::string(statement_[1].text));
+    if (Is(at, "IF")) {
+      drop += " IF EXISTS";
+      at += 2;
     }
+    Several(at, drop);
     return std::nullopt;
   }
 

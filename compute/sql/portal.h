@@ -17,8 +17,9 @@ namespace hexad::compute::sql {
 struct PreparedStatement {
   std::string text;  // words.text points into it
   StatementWords words;
-  std::vector<uint32_t> types;  // of $1, $2 ...; kUnspecified where nobody said
-  StatementPtr idle;            // while no portal has it
+  std::vector<uint32_t> types;      // of $1, $2 ...; kUnspecified where nobody said
+  std::vector<std::string> before;  // run before it, in its transaction
+  StatementPtr idle;                // while no portal has it
 };
 
 class Portal {
@@ -31,8 +32,11 @@ class Portal {
   Portal& operator=(const Portal&) = delete;
 
   const StatementWords& words() const { return prepared_->words; }
+  const std::vector<std::string>& before() const { return prepared_->before; }
   sqlite3_stmt* statement() const { return statement_.get(); }
-  bool writes() const { return statement_ != nullptr && sqlite3_stmt_readonly(statement()) == 0; }
+  bool writes() const {
+    return statement_ != nullptr && (!before().empty() || sqlite3_stmt_readonly(statement()) == 0);
+  }
 
   // INVALID_ARGUMENT: a value that is none of its type, or not as many as the statement has.
   absl::Status BindValues(const Bind& bind);

@@ -128,6 +128,7 @@ class Session {
   RunEnd RunStatement(Portal& portal, uint32_t max_rows, bool describe);
   bool MayRun(const StatementWords& words);
   bool HasPlaceFor(const Portal& portal);
+  bool RunBefore(const Portal& portal);
   void ChooseSnapshot(bool writes);
   bool Step(Portal& portal);
 

@@ -48,6 +48,7 @@ std::shared_ptr<PreparedStatement> Session::PrepareTranslated(std::string_view& 
   prepared->words = WordsOf(sql);
   const std::string_view rest = prepared->words.text.substr(translation.length);
   prepared->text = *std::move(translation.text);
+  prepared->before = std::move(translation.before);
   prepared->words.text = prepared->text;
   sql = rest;
   if (translation.nothing_to_do) {
@@ -83,6 +84,19 @@ bool Session::MayRun(const StatementWords& words) {
 bool Session::HasPlaceFor(const Portal& portal) {
   if (!portal.writes() || portal.begun()) return true;
   return connection_->file().AwaitWriterPlace(granted_);
+}
+
+// What of a statement is statements of its own for SQLite; false: one failed.
+bool Session::RunBefore(const Portal& portal) {
+  if (portal.before().empty() || portal.begun()) return true;
+  EnterImplicit();
+  for (const std::string& sql : portal.before()) {
+    const int result = connection_->Run(sql);
+    if (result == SQLITE_OK) continue;
+    Fail(connection_->LastReport(result));
+    return false;
+  }
+  return true;
 }
 
 Session::RunEnd Session::Run(Portal& portal, uint32_t max_rows, bool describe) {
@@ -126,6 +140,7 @@ Session::RunEnd Session::RunStatement(Portal& portal, uint32_t max_rows, bool de
     Fail("55P03", "another transaction writes, and has not ended in time");
     return RunEnd::kFailed;
   }
+  if (!RunBefore(portal)) return RunEnd::kFailed;
   const bool rows = sqlite3_column_count(portal.statement()) > 0;
   bool described = !describe || portal.rows() > 0 || !rows;
   for (uint64_t given = 0;; ++given) {

@@ -238,6 +238,49 @@ TEST_F(SqlCatalogTest, ASleepIsCancelled) {
   EXPECT_EQ(answer.get().sqlstate, "57014");
 }
 
+TEST_F(SqlCatalogTest, ParametersHaveTheTypesOfTheirColumns) {
+  Ask("create table t(id serial primary key, ok boolean, b bytea, f float8)");
+  const char* insert = "insert into t(ok, b, f) values ($1, $2, $3) returning id";
+  EXPECT_EQ(client_->AskWith(insert, {"true", "\\x00ff", "1"}).Text(), "1");
+  EXPECT_EQ(Text("select typeof(ok), typeof(b), typeof(f), b from t"), "integer|blob|real|\\x00ff");
+  EXPECT_EQ(client_->AskWith("select id from t where ok = $1", {"t"}).Text(), "1");
+  EXPECT_EQ(client_->AskWith("select id from t where id = any($1)", {"{1,2}"}).Text(), "1");
+  EXPECT_EQ(client_->AskWith(insert, {"perhaps", "", "1"}).sqlstate, "22P02");
+  // Bytes without a type, as node-postgres sends a Buffer.
+  const char* value = "\0\xff";
+  const int length = 2;
+  const int binary = 1;
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> sent(
+      PQexecParams(client_->raw(), "select hex($1), typeof($1)", 1, nullptr, &value, &length,
+                   &binary, 0),
+      PQclear);
+  EXPECT_STREQ(PQgetvalue(sent.get(), 0, 0), "00FF");
+  EXPECT_STREQ(PQgetvalue(sent.get(), 0, 1), "blob");
+}
+
+TEST_F(SqlCatalogTest, ColumnsThatNobodyNamedHaveTheirFunctionsNames) {
+  Ask("create table t(a int)");
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> named(
+      PQexec(client_->raw(),
+             "select count(*), max(a) + 1, a::text, '1'::int, count(*) as n from t"),
+      PQclear);
+  for (const auto& [column, name] : std::map<int, std::string>{
+           {0, "count"}, {1, "max(a) + 1"}, {2, "a"}, {3, "int4"}, {4, "n"}}) {
+    EXPECT_EQ(PQfname(named.get(), column), name);
+  }
+}
+
+TEST_F(SqlCatalogTest, SeveralTablesAreDroppedOrEmptiedAtOnce) {
+  Ask("create table a(x int); create table b(x int); insert into a values (1); "
+      "insert into b values (2)");
+  EXPECT_EQ(Ask("truncate table a, public.b").tag, "TRUNCATE TABLE");
+  EXPECT_EQ(Text("select count(*) from a, b"), "0");
+  EXPECT_EQ(Ask("drop table a, missing, b").sqlstate, "42P01");
+  EXPECT_EQ(Text("select count(*) from a"), "0");
+  EXPECT_EQ(client_->AskWith("drop table if exists a, missing, b cascade", {}).tag, "DROP TABLE");
+  EXPECT_EQ(Ask("select * from a").sqlstate, "42P01");
+}
+
 // An error in a statement behind a translated one is that statement's.
 TEST_F(SqlCatalogTest, TranslatedAndOtherStatementsShareAQuery) {
   EXPECT_EQ(Text("select 1::int; select 2; select 3::text"), "3");
