@@ -19,32 +19,40 @@ namespace {
 constexpr std::array<std::string_view, 6> kDdl = {"create", "alter",  "truncate",
                                                   "drop",   "vacuum", "lock"};
 
-// Words of expressions that SQLite has not, or understands otherwise.
-constexpr std::array<std::string_view, 25> kWords = {"all",
-                                                     "any",
-                                                     "array",
-                                                     "collate",
-                                                     "current_catalog",
-                                                     "current_role",
-                                                     "current_user",
-                                                     "current_schema",
-                                                     "for",
-                                                     "generate_series",
-                                                     "ilike",
-                                                     "information_schema",
-                                                     "left",
-                                                     "localtimestamp",
-                                                     "operator",
-                                                     "public",
-                                                     "right",
-                                                     "session_user",
-                                                     "similar",
-                                                     "unnest",
-                                                     "lateral",
-                                                     "string_agg",
-                                                     "pg_catalog",
-                                                     "pg_partition_ancestors",
-                                                     "distinct"};
+// Words of expressions that SQLite has not, or understands otherwise: alone, before a parenthesis
+// or a bracket, and before another word.
+constexpr std::array<std::string_view, 10> kAlone = {
+    "collate", "current_catalog", "current_role", "current_schema", "current_user",
+    "ilike",   "localtimestamp",  "session_user", "public",         "pg_catalog"};
+constexpr std::array<std::string_view, 13> kBeforeOpen = {"all",
+                                                          "any",
+                                                          "some",
+                                                          "array",
+                                                          "generate_series",
+                                                          "lateral",
+                                                          "left",
+                                                          "operator",
+                                                          "right",
+                                                          "string_agg",
+                                                          "unnest",
+                                                          "pg_partition_ancestors",
+                                                          "information_schema"};
+constexpr std::array<std::string_view, 4> kBeforeWord = {"distinct", "for", "limit", "similar"};
+constexpr std::array<std::string_view, 7> kSecond = {"on",  "update", "share", "no",
+                                                     "key", "all",    "to"};
+
+// Which of those there are with a first letter, by their lengths: most words are told by that.
+constexpr std::array<uint32_t, 32> LengthsByLetter() {
+  std::array<uint32_t, 32> lengths{};
+  const auto add = [&](const auto& words) {
+    for (const std::string_view word : words) lengths[word[0] & 31] |= 1U << word.size();
+  };
+  add(kAlone);
+  add(kBeforeOpen);
+  add(kBeforeWord);
+  return lengths;
+}
+constexpr std::array<uint32_t, 32> kLengths = LengthsByLetter();
 
 struct Refused {
   std::string_view first;
@@ -91,6 +99,10 @@ bool Among(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::any_of(words, [&](std::string_view one) { return SameWord(one, word); });
 }
 
+bool MayBeKnown(std::string_view word) {
+  return word.size() < 32 && (kLengths[word[0] & 31] >> word.size() & 1) != 0;
+}
+
 bool IsPostgres(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEscapes:
@@ -101,10 +113,19 @@ bool IsPostgres(const Token& token) {
       return SameWord(token.text, "\"public\"") || SameWord(token.text, "\"pg_catalog\"") ||
              SameWord(token.text, "\"information_schema\"");
     case TokenKind::kWord:
-      return Among(kWords, token.text);
+      return MayBeKnown(token.text) && Among(kAlone, token.text);
     default:
       return false;
   }
+}
+
+// Two tokens that are PostgreSQL's together.
+bool IsPostgres(const Token& first, const Token& second) {
+  if (first.kind != TokenKind::kWord || !MayBeKnown(first.text)) return false;
+  const bool opens = second.Is("(") || second.Is("[") || second.Is(".");
+  if (opens) return Among(kBeforeOpen, first.text);
+  return second.kind == TokenKind::kWord && Among(kBeforeWord, first.text) &&
+         Among(kSecond, second.text);
 }
 
 std::optional<Report> RefusalOf(const EditedStatement& statement) {
@@ -120,17 +141,18 @@ std::optional<Report> RefusalOf(const EditedStatement& statement) {
 // One pass over every statement: is there anything to do? Allocates nothing.
 bool HasWork(std::string_view sql) {
   Tokens tokens(sql);
-  bool first = true;
+  Token last;
   bool work = false;
   while (const auto token = tokens.Next()) {
     if (token->Is(";")) break;
-    if (std::exchange(first, false)) {
+    if (last.text.empty()) {
       const auto begins = [&](const Refused& refused) {
         return SameWord(refused.first, token->text);
       };
       work = Among(kDdl, token->text) || std::ranges::any_of(kRefused, begins);
     }
-    work = IsPostgres(*token) || work;
+    work = work || IsPostgres(*token) || IsPostgres(last, *token);
+    last = *token;
   }
   return work;
 }
