@@ -5,32 +5,27 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "cli/format.h"
 #include "cli/launcher/explain.h"
+#include "compute/place_text.h"
 
 namespace hexad::cli {
 
 using launcher::WrongUsage;
 
 absl::StatusOr<v1::Target> ParseTarget(const std::string& text, int64_t now_us) {
-  v1::Target target;
-  uint64_t lsn = 0;
-  absl::Duration ago;
-  absl::Time time;
-  std::string error;
-  if (absl::SimpleAtoi(absl::StrReplaceAll(text, {{",", ""}}), &lsn) && lsn > 0) {
-    target.set_lsn(lsn);
-  } else if (text.starts_with('-') && absl::ParseDuration(text, &ago) && ago < absl::Duration() &&
-             ago != -absl::InfiniteDuration()) {
-    target.set_time_us(now_us + absl::ToInt64Microseconds(ago));
-  } else if (absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
-    target.set_time_us(absl::ToUnixMicros(time));
-  } else {
+  const auto place = compute::PlaceFromText(text, now_us);
+  if (!place.ok()) {
     return WrongUsage({absl::StrCat("'", text, "' is no place in a volume's past"),
                        "it is an LSN, a time in UTC, or a time ago",
                        "12,345   2026-01-31T12:00:00Z   -30s   -1h30m"});
+  }
+  v1::Target target;
+  if (const Lsn* lsn = std::get_if<Lsn>(&*place)) {
+    target.set_lsn(lsn->value());
+  } else {
+    target.set_time_us(std::get<CommitTime>(*place).value());
   }
   return target;
 }
@@ -58,11 +53,6 @@ absl::StatusOr<uint64_t> ParseBytes(const std::string& text) {
   uint64_t count = 0;
   if (absl::SimpleAtoi(number, &count) && count <= UINT64_MAX / unit) return count * unit;
   return WrongUsage({absl::StrCat("'", text, "' is no number of bytes"), "", "512MiB   4GiB"});
-}
-
-std::string TimeText(int64_t unix_us) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMicros(unix_us),
-                          absl::UTCTimeZone());
 }
 
 std::string CommitText(const v1::Commit& commit) {

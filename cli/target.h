@@ -1,11 +1,12 @@
-// A place in a volume's past, as people write it: an LSN ("12,345" or "12345"), a time
-// ("2026-01-31T12:00:00Z", UTC), or so long ago ("-30s", "-5m", "-1h30m").
+// What people write on the command line: places in a volume's past (compute/place_text.h), lengths
+// of time, numbers of bytes.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "compute/place_text.h"
 #include "proto/compute.pb.h"
 
 namespace hexad::cli {
@@ -19,7 +20,6 @@ absl::StatusOr<uint64_t> ParseBytes(const std::string& text);
 
 // "LSN 12,345 (2026-01-31T12:00:00.123Z)"; without a time if there is none.
 std::string CommitText(const v1::Commit& commit);
-// 2026-01-31T12:00:00.123Z
-std::string TimeText(int64_t unix_us);
+using compute::TimeText;
 
 }  // namespace hexad::cli

@@ -34,6 +34,7 @@
 #include "absl/status/statusor.h"
 #include "backtrack/clone.h"
 #include "backtrack/commit_lookup.h"
+#include "compute/core/commit_receipts.h"
 #include "compute/core/histogram.h"
 #include "compute/core/mtr.h"
 #include "compute/core/user_error.h"
@@ -169,12 +170,16 @@ class Volume {
   virtual void Close() = 0;
 
   virtual Lsn vdl() const = 0;
+  // VDL has reached it, and no backtrack or opening has left it out since: OnDurable would say OK.
+  virtual bool IsDurable(Lsn lsn) const = 0;
   // The last commit that was ordered, durable or not; the VDL if this handle only reads. LSNs are
   // never used twice, so whoever finds the same one finds the same history.
   virtual Lsn newest() const = 0;
   virtual uint32_t page_size() const = 0;
   virtual VolumeStatus Status() const = 0;
   virtual VolumeStatistics Statistics() const = 0;
+  // Of one of this process' newest commits; nothing if it is none of them, or forgotten.
+  virtual std::optional<CommitReceipt> ReceiptOf(Lsn commit) const = 0;
 };
 
 struct CreateOptions {

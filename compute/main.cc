@@ -19,6 +19,7 @@
 #include "compute/host/compute_metrics.h"
 #include "compute/host/compute_service.h"
 #include "compute/host/open_volumes.h"
+#include "compute/io/clocks.h"
 #include "compute/sql/server.h"
 #include "metrics/metrics_server.h"
 #include "process/server_process.h"
@@ -31,6 +32,9 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 constexpr Duration kConnectTimeout = Duration::Seconds(15);
+constexpr Duration kOpenCloneTimeout = Duration::Seconds(20);
+constexpr Duration kOpenForSqlTimeout = Duration::Seconds(10);
+using FoundVolume = absl::StatusOr<std::shared_ptr<Volume>>;
 constexpr int kMaxThreads = 64;
 constexpr long kLookEveryNanos = 200'000'000;
 constexpr std::chrono::seconds kSweepEvery{20};
@@ -118,8 +122,17 @@ absl::StatusOr<std::unique_ptr<sql::Server>> StartSql(const Flags& flags, OpenVo
   if (flags.sql.empty()) return nullptr;
   sql::ServerOptions options;
   options.listen = flags.sql;
-  auto server = sql::Server::Start(
-      options, [&volumes](const std::string& name) { return volumes.Find(name); });
+  options.clone = [&volumes](const CloneSpec& spec) {
+    return volumes.CloneAndOpen(spec, kOpenCloneTimeout);
+  };
+  auto server = sql::Server::Start(options, [&volumes](const std::string& name) -> FoundVolume {
+    auto open = volumes.Find(name);
+    if (!absl::IsNotFound(open.status())) return open;
+    // A volume that nobody writes to is opened for who asks; whoever does write keeps it.
+    OpenOptions keep_off;
+    keep_off.automatic = true;
+    return volumes.Open(name, keep_off, MonotonicNow() + kOpenForSqlTimeout);
+  });
   if (server.ok()) spdlog::info("SQL on port {}", (*server)->port());
   return server;
 }

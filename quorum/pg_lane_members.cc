@@ -234,7 +234,8 @@ bool PgLane::OnAck(int index, const Ack& ack, LaneTurn& turn) {
   const auto rank = std::count_if(scls.begin(), scls.end(),
                                   [&newest](Lsn scl) { return scl >= newest.last_lsn(); });
   member.last_ack = turn.now - newest.sealed_at;
-  turn.out.emplace_back(AckTimed{static_cast<int>(rank), member.node, member.last_ack});
+  turn.out.emplace_back(AckTimed{static_cast<int>(rank), membership().pg, member.node,
+                                 newest.last_lsn(), member.last_ack});
   return moved;
 }
 

@@ -143,10 +143,13 @@ struct Fenced {
   EpochId by;
 };
 
-// For metrics: the k-th ack (1..6) of a boxcar came, this long after it was sealed.
+// For metrics and receipts: the k-th ack (1..6) of a boxcar came, this long after it was sealed. It
+// is the newest boxcar that the ack covers: the segment has everything of the PG up to `up_to`.
 struct AckTimed {
   int rank = 0;
+  PgId pg;
   NodeId node;
+  Lsn up_to;
   Duration after;
 };
 

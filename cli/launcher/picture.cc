@@ -12,7 +12,9 @@
 namespace hexad::launcher {
 namespace {
 
-constexpr Millis kLookTimeout{1'000};
+// A node whose disk is busy may take a second or two; one that takes longer is as good as gone for
+// whoever looks.
+constexpr Millis kLookTimeout{3'000};
 // A name is at four of its six keepers, and any nodes may be those: with four silent it may be
 // missed.
 constexpr size_t kMostSilent = 3;
@@ -283,6 +285,7 @@ ClusterPicture Look(Launcher& launcher) {
   const auto said = launcher.client().DescribeNodes(asked, true, kLookTimeout);
   for (size_t i = 0; i < said.size(); ++i) {
     if (said[i].ok()) AddDescription(*said[i], record, record.nodes[i], picture.nodes[i]);
+    asked[i] = said[i].ok();  // who did not answer once is not waited for again
   }
   picture.compute = launcher.StateOf(kCompute);
 

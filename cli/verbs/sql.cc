@@ -1,8 +1,9 @@
-// hexad sql [VOLUME] [--at LSN|TIME|-30s] [-c "..."]: SQL on a volume, now or as it was. One
-// statement or script with -c or from a pipe; psql, if it is there, for people.
+// hexad sql [VOLUME] [--at LSN|TIME|-30s] [-c "..."]: SQL on a volume, now or as it was. With -c the
+// statements of one query, so of one transaction; else psql, for people and for what is piped.
 #include <libpq-fe.h>
 #include <unistd.h>
 
+#include <array>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -91,6 +92,22 @@ void ShowNotice(void*, const PGresult* result) {
   std::cerr << "notice: " << (text == nullptr ? "" : text) << "\n";
 }
 
+void PrintCopied(PGconn* connection) {
+  for (char* line = nullptr; PQgetCopyData(connection, &line, /*async=*/0) > 0; PQfreemem(line)) {
+    std::cout << line;
+  }
+}
+
+// Standard input is what is copied.
+void GiveCopied(PGconn* connection) {
+  std::array<char, 64 << 10> piece;
+  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
+    const auto size = static_cast<int>(std::cin.gcount());
+    if (PQputCopyData(connection, piece.data(), size) != 1) break;  // the next result says why
+  }
+  PQputCopyEnd(connection, nullptr);
+}
+
 // Every statement's result, in order, until one fails.
 absl::Status RunScript(const Session& session, PGconn* connection, const std::string& script) {
   if (PQsendQuery(connection, script.c_str()) != 1) {
@@ -108,6 +125,12 @@ absl::Status RunScript(const Session& session, PGconn* connection, const std::st
         session.Say(PQcmdStatus(result.get()));
         break;
       case PGRES_EMPTY_QUERY:
+        break;
+      case PGRES_COPY_OUT:
+        PrintCopied(connection);
+        break;
+      case PGRES_COPY_IN:
+        GiveCopied(connection);
         break;
       default:
         status = Refused(result.get());
@@ -134,9 +157,11 @@ std::string ConnectionString(const std::string& address, const std::string& data
                       " user=hexad dbname=", database, " sslmode=disable connect_timeout=15");
 }
 
-// psql takes this process's place: keys, signals and the exit code are its own.
-absl::Status BecomePsql(const std::string& connection) {
-  execlp("psql", "psql", connection.c_str(), static_cast<char*>(nullptr));
+// psql takes this process's place: keys, signals and the exit code are its own. A script ends at its
+// first error.
+absl::Status BecomePsql(const std::string& connection, bool script) {
+  const char* const stop = script ? "ON_ERROR_STOP=1" : "ON_ERROR_STOP=0";
+  execlp("psql", "psql", "--set", stop, connection.c_str(), static_cast<char*>(nullptr));
   return Failed(absl::StatusCode::kNotFound,
                 {"psql is not installed", "it is what one types SQL into",
                  "apt install postgresql-client, or: hexad sql -c \"select 1\""});
@@ -156,8 +181,9 @@ absl::Status RunSql(const Session& session, SqlOptions options) {
   const auto database = DatabaseOf(*launcher, options);
   if (!database.ok()) return database.status();
   const std::string to = ConnectionString(address, *database);
-  const bool asks = options.command.empty() && isatty(STDIN_FILENO) != 0;
-  if (asks) return BecomePsql(to);
+  if (options.command.empty() && !session.json) {
+    return BecomePsql(to, /*script=*/isatty(STDIN_FILENO) == 0);
+  }
   const ConnectionPtr connection(PQconnectdb(to.c_str()));
   if (PQstatus(connection.get()) != CONNECTION_OK) {
     return Failed(
@@ -179,7 +205,7 @@ void AddSql(CLI::App& app, Session& session) {
   verb->add_option("VOLUME", options->volume, "The volume; default: the cluster's own");
   verb->add_option("--at", options->at,
                    "Read as of an LSN, a time (2026-01-31T12:00:00Z) or a time ago (-30s)");
-  verb->add_option("-c,--command", options->command, "Run this and end; default: psql, or stdin");
+  verb->add_option("-c,--command", options->command, "Run this and end; default: psql");
   verb->callback([&session, options] {
     session.run = [&session, options] { return RunSql(session, *options); };
   });

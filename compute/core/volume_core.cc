@@ -178,15 +178,19 @@ void VolumeCore::On(const AskAgain&, Instant now, Effects& out) {
   if (phase_ == Phase::kReadOnly && opening_ == nullptr) StartOpening(now, out);
 }
 
+const VolumeCore::Gone* VolumeCore::FindGone(Lsn lsn) const {
+  const auto found = std::ranges::find_if(
+      gone_, [lsn](const Gone& gone) { return lsn > gone.kept && lsn <= gone.last; });
+  return found == gone_.end() ? nullptr : &*found;
+}
+
 void VolumeCore::WaitFor(Lsn lsn, Instant now, CommitQueue::Done done, Effects& out) {
   const auto end = [&](absl::Status status) {
     CommitsEnded ended{{}, std::move(status)};
     ended.waiters.push_back({lsn, 0, now, std::move(done)});
     out.emplace_back(std::move(ended));
   };
-  for (const Gone& gone : gone_) {
-    if (lsn > gone.kept && lsn <= gone.last) return end(gone.why);
-  }
+  if (const Gone* gone = FindGone(lsn)) return end(gone->why);
   if (lsn <= vdl_) return end(absl::OkStatus());
   if (phase_ == Phase::kFenced) return end(MakeUserError(UserError::kFenced, reason_));
   if (lsn > (writer_ != nullptr ? writer_->last_issued() : issued_to_)) {

@@ -194,6 +194,8 @@ class VolumeCore {
   Instant NextDeadline(Instant now) const;
   void CheckInvariants() const;
 
+  // It is durable, and was not left by a backtrack or an opening since.
+  bool IsDurable(Lsn lsn) const { return lsn <= vdl_ && FindGone(lsn) == nullptr; }
   // Calls back when `lsn` is durable (OK), when its fate is known to be another one, or after the
   // commit timeout (COMMIT_UNKNOWN): by CommitsEnded, perhaps at once.
   void WaitFor(Lsn lsn, Instant now, CommitQueue::Done done, Effects& out);
@@ -243,6 +245,7 @@ class VolumeCore {
     Lsn last;
     absl::Status why;
   };
+  const Gone* FindGone(Lsn lsn) const;  // nullptr: it is still there, or never was
 
   // --- inputs (volume_core.cc)
   void On(const OpenVolume& open, Instant now, Effects& out);

@@ -111,6 +111,17 @@ absl::StatusOr<std::shared_ptr<Volume>> OpenVolumes::Open(const std::string& nam
   return trouble;
 }
 
+absl::StatusOr<ClonedVolume> OpenVolumes::CloneAndOpen(const CloneSpec& spec,
+                                                       Duration open_timeout) {
+  auto cloned = Clone(spec);
+  if (!cloned.ok()) return cloned;
+  const auto opened = Open(spec.name, {}, MonotonicNow() + open_timeout);
+  if (opened.ok()) return cloned;
+  return absl::Status(opened.status().code(),
+                      absl::StrCat("clone ", spec.name, " was made and is not open yet: ",
+                                   std::string(opened.status().message())));
+}
+
 // Several may have waited for it: the first one forgets it.
 void OpenVolumes::ForgetIfFailed(const std::string& name, const std::shared_ptr<Entry>& entry) {
   {

@@ -34,6 +34,8 @@ class OpenVolumes {
   static constexpr size_t kMaxVolumes = 64;  // open or being opened
   // Makes a clone of a volume, which may be open here or not; it is not opened by this.
   absl::StatusOr<ClonedVolume> Clone(const CloneSpec& spec) { return cluster_->Clone(spec); }
+  // ... and opens it for writing. If only that fails, the message says that the clone is there.
+  absl::StatusOr<ClonedVolume> CloneAndOpen(const CloneSpec& spec, Duration open_timeout);
   absl::StatusOr<int> DropOrphanClones() { return cluster_->DropOrphanClones(); }
   // NOT_FOUND if nobody asked for it; UNAVAILABLE while it is being opened; why it failed.
   absl::StatusOr<std::shared_ptr<Volume>> Find(const std::string& name);

@@ -173,6 +173,7 @@ void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
     return WaitForChange(attempt, attempt.why);
   }
   INVARIANT(issued_->commit_lsn.value() - issued_->first_lsn.value() + 1 == changes.size());
+  parts_.clear();
   quorum::RecordView record;
   record.lsn = issued_->first_lsn;
   for (const quorum::PageChange& change : changes) {
@@ -180,13 +181,26 @@ void VolumeHost::Submit(Turn& turn, const Mtr& mtr, Attempt& attempt) {
     record.kind = change.kind;
     record.payload = change.payload;
     cache_->Apply(record);
+    NotePart(change.page, record.lsn);
     record.lsn = record.lsn.Next();
     statistics_.payload_bytes += change.payload.size();
     pages_seen_ = std::max<uint64_t>(pages_seen_, uint64_t{change.page.value()} + 1);
   }
   ++statistics_.mtrs;
   statistics_.records += changes.size();
+  receipts_.Ordered(issued_->commit_lsn, core_.epoch(), parts_, turn.now());
   attempt.outcome = issued_->commit_lsn;
+}
+
+void VolumeHost::NotePart(PageNo page, Lsn lsn) {
+  const quorum::Manifest& manifest = core_.manifest();
+  const PgId pg = manifest.pgs[manifest.PgIndexOf(page)].pg;
+  const auto known = std::ranges::find(parts_, pg, &CommitReceipts::Part::pg);
+  if (known == parts_.end()) {
+    parts_.push_back({pg, lsn});
+  } else {
+    known->last = lsn;
+  }
 }
 
 // ---- durability

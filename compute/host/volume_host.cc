@@ -174,7 +174,8 @@ void VolumeHost::On(Turn&, const quorum::MtrIssued& issued) { issued_ = issued; 
 
 void VolumeHost::On(Turn&, const quorum::MtrBlocked& blocked) { refused_ = blocked; }
 
-void VolumeHost::On(Turn&, const quorum::VdlMoved& moved) {
+void VolumeHost::On(Turn& turn, const quorum::VdlMoved& moved) {
+  receipts_.Durable(moved.vdl, turn.now());
   cache_->VdlMoved(moved.vdl);
   if (!cache_->has_truncates()) return;
   Lsn read_from = moved.vdl;
@@ -187,7 +188,8 @@ void VolumeHost::On(Turn&, const quorum::Grown& grown) {
   cache_->Grown(grown.manifest.FirstPageOf(grown.manifest.pgs.size() - 1));
 }
 
-void VolumeHost::On(Turn&, const quorum::AckTimed& acked) {
+void VolumeHost::On(Turn& turn, const quorum::AckTimed& acked) {
+  receipts_.Acked(acked.pg, acked.node, acked.up_to, turn.now());
   if (acked.rank < 1 || acked.rank > static_cast<int>(statistics_.ack_us.size())) return;
   const auto micros = static_cast<uint64_t>(std::max<int64_t>(acked.after.micros(), 0));
   statistics_.ack_us[static_cast<size_t>(acked.rank - 1)].Add(micros);

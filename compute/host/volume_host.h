@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "compute/core/commit_receipts.h"
 #include "compute/core/page_cache.h"
 #include "compute/core/redo_generator.h"
 #include "compute/core/volume_core.h"
@@ -55,10 +56,12 @@ class VolumeHost final : public Volume,
   absl::StatusOr<PageSnapshot> ReadPage(PageNo page, Lsn read_point) override;
   absl::StatusOr<PageSnapshot> ReadNewest(PageNo page) override;
   Lsn vdl() const override;
+  bool IsDurable(Lsn lsn) const override;
   Lsn newest() const override;
   uint32_t page_size() const override { return entry_.page_size; }
   VolumeStatus Status() const override;
   VolumeStatistics Statistics() const override;
+  std::optional<CommitReceipt> ReceiptOf(Lsn commit) const override;
 
   void OnLinkUp(StorageLink& link, Incarnation incarnation) override;
   void OnLinkDown(StorageLink& link) override;
@@ -130,6 +133,7 @@ class VolumeHost final : public Volume,
   Attempt AttemptCommit(const Mtr& mtr, const std::vector<PageNo>& pages, Held& held);
   bool AllCached(Turn& turn, const std::vector<PageNo>& pages, Held& held, Attempt& attempt);
   void Submit(Turn& turn, const Mtr& mtr, Attempt& attempt);
+  void NotePart(PageNo page, Lsn lsn);
   void Release(const Held& held);
   void WaitForChange(Attempt& attempt, std::string why);
 
@@ -188,7 +192,9 @@ class VolumeHost final : public Volume,
   std::map<PageNo, Fetch> fetches_;
   uint64_t pages_seen_ = 0;
   VolumeStatistics statistics_;
-  const char* last_boxcar_ = nullptr;  // compared, never read
+  CommitReceipts receipts_;
+  std::vector<CommitReceipts::Part> parts_;  // of the MTR that is being issued
+  const char* last_boxcar_ = nullptr;        // compared, never read
 };
 
 }  // namespace hexad::compute

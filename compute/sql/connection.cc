@@ -179,7 +179,7 @@ bool Connection::TakeFirstFrame() {
 }
 
 void Connection::On(const StartupMessage& startup) {
-  auto session = Session::Start(kVfsName, startup, [weak = weak_from_this()] {
+  auto session = Session::Start(kVfsName, startup, all_.options().clone, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Post(&Connection::GoOnIfWaiting);
   });
   if (!session.ok()) {
@@ -260,7 +260,7 @@ void Connection::AwaitPlace() {
 
 void Connection::Send(bool last) {
   const Lsn after = session_->durable_after();
-  if (after <= session_->volume().vdl()) {
+  if (session_->volume().IsDurable(after)) {
     std::string bytes = session_->out();
     session_->Sent();
     return Write(std::move(bytes), last);

@@ -91,12 +91,31 @@ std::vector<Column>& Portal::Columns() {
   return columns_;
 }
 
+void Portal::Introduce(Answers& answers) {
+  if (std::exchange(introduced_, true)) return;
+  const std::vector<Column>& columns = Columns();
+  if (!copies_out()) return answers.RowDescription(columns);
+  answers.CopyOutResponse(columns.size());
+  if (!prepared_->copy->format.header) return;
+  std::string header;
+  AppendCopyHeader(prepared_->copy->format, columns, header);
+  answers.CopyData(header);
+}
+
 absl::Status Portal::GiveRow(Answers& answers) {
   INVARIANT(has_row_);
   const std::vector<Column>& columns = Columns();
   if (static_cast<size_t>(sqlite3_data_count(statement())) != columns.size()) {
     return absl::InvalidArgumentError(
         "the table was changed: prepare the statement again, its rows have other columns now");
+  }
+  has_row_ = false;
+  ++rows_;
+  if (copies_out()) {
+    std::string line;
+    AppendCopyRow(prepared_->copy->format, statement(), columns, line);
+    answers.CopyData(line);
+    return absl::OkStatus();
   }
   answers.BeginRow(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -108,8 +127,6 @@ absl::Status Portal::GiveRow(Answers& answers) {
     }
   }
   answers.EndRow();
-  has_row_ = false;
-  ++rows_;
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "compute/sql/copy.h"
 #include "compute/sql/sql_connection.h"
 #include "compute/sql/statement_words.h"
 #include "compute/sql/types.h"
@@ -17,9 +18,16 @@ namespace hexad::compute::sql {
 struct PreparedStatement {
   std::string text;  // words.text points into it
   StatementWords words;
-  std::vector<uint32_t> types;      // of $1, $2 ...; kUnspecified where nobody said
-  std::vector<std::string> before;  // run before it, in its transaction
-  StatementPtr idle;                // while no portal has it
+  std::vector<uint32_t> types;           // of $1, $2 ...; kUnspecified where nobody said
+  std::vector<std::string> before = {};  // run before it, in its transaction
+  // A COPY: what SQLite is asked for it, and the types of what it is given.
+  std::optional<CopyStatement> copy = {};
+  std::string copy_sql = {};
+  std::vector<uint32_t> copy_types = {};
+  StatementPtr idle = nullptr;  // while no portal has it
+
+  bool ForSqlite() const { return words.kind == StatementKind::kSqlite || copy.has_value(); }
+  std::string_view sql() const { return copy.has_value() ? copy_sql : words.text; }
 };
 
 class Portal {
@@ -31,8 +39,11 @@ class Portal {
   Portal(const Portal&) = delete;
   Portal& operator=(const Portal&) = delete;
 
+  const PreparedStatement& prepared() const { return *prepared_; }
   const StatementWords& words() const { return prepared_->words; }
   const std::vector<std::string>& before() const { return prepared_->before; }
+  // Its rows are a COPY's lines.
+  bool copies_out() const { return prepared_->copy.has_value() && !prepared_->copy->from; }
   sqlite3_stmt* statement() const { return statement_.get(); }
   bool writes() const {
     return statement_ != nullptr && (!before().empty() || sqlite3_stmt_readonly(statement()) == 0);
@@ -47,6 +58,8 @@ class Portal {
   bool finished() const { return finished_; }
   // What its rows are. After the first Step expressions have the types of their values.
   std::vector<Column>& Columns();
+  // Says what its rows are, if it has not yet.
+  void Introduce(Answers& answers);
   // INVALID_ARGUMENT: a value that cannot be told in the format that was asked for.
   absl::Status GiveRow(Answers& answers);
   uint64_t rows() const { return rows_; }
@@ -57,6 +70,7 @@ class Portal {
   std::vector<Format> result_formats_;
   std::vector<Column> columns_;
   bool described_ = false;
+  bool introduced_ = false;
   bool begun_ = false;
   bool has_row_ = false;
   bool finished_ = false;

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "compute/engine.h"
+#include "compute/sql/volume_functions.h"
 
 namespace hexad::compute::sql {
 
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // trust: whoever reaches it is let in
   int threads = 16;
   size_t max_connections = 2'000;
+  MakeClone clone = nullptr;  // of hexad_clone(); without it there are no clones
   Duration place_timeout = Duration::Seconds(60);  // how long a statement waits to be the writer
 };
 

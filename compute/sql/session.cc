@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "compute/sql/sql_state.h"
 #include "quorum/base/check.h"
 
@@ -26,10 +27,11 @@ Session::Session(std::unique_ptr<SqlConnection> connection, std::function<void()
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Start(const std::string& vfs,
                                                         const StartupMessage& startup,
+                                                        MakeClone clone,
                                                         std::function<void()> granted) {
   std::string database = startup.Find("database");
   if (database.empty()) database = startup.Find("user");
-  auto connection = SqlConnection::Open(vfs, database);
+  auto connection = SqlConnection::Open(vfs, database, std::move(clone));
   if (!connection.ok()) return connection.status();
   std::unique_ptr<Session> session(new Session(*std::move(connection), std::move(granted)));
   session->settings_.Start(startup);
@@ -62,6 +64,7 @@ Session::Next Session::Take(std::string_view frame, char following) {
   following_ = following;
   const auto message = ParseMessage(frame);
   if (!message.ok()) return End(kProtocolViolation, std::string(message.status().message()));
+  if (copy_in_.has_value()) return TakeForCopy(*message);
   if (!skips_) return std::visit([this](const auto& of_kind) { return On(of_kind); }, *message);
   if (std::holds_alternative<Terminate>(*message)) return Next::kEnd;
   return std::holds_alternative<Sync>(*message) ? On(Sync()) : Next::kFrame;
@@ -118,13 +121,22 @@ void Session::NotDurable(const absl::Status& why) {
   constexpr size_t kReadyBytes = 6;
   const bool ready =
       out_.size() >= kReadyBytes && out_[out_.size() - kReadyBytes] == 'Z' && !HasWork();
+  // A simple query is over with its error; the rest of a pipeline is skipped.
+  const bool simple = query_.has_value();
   out_.clear();
+  copy_in_.reset();
   query_.reset();
   running_ = nullptr;
-  skips_ = skips_ || !ready;
+  skips_ = skips_ || !(ready || simple);
   durable_after_ = Lsn::None();
-  Fail(ReportOf(why));
-  if (ready) Answers(out_).ReadyForQuery(state());
+  Report report = ReportOf(why);
+  const Lsn committed = connection_->file().committed();
+  if (report.sqlstate == kResolutionUnknown && !volume().IsDurable(committed)) {
+    report.hint = absl::StrCat("select hexad_commit_status('", CommitToken(volume(), committed),
+                               "') tells what became of it");
+  }
+  Fail(std::move(report));
+  if (ready || simple) Answers(out_).ReadyForQuery(state());
 }
 
 }  // namespace hexad::compute::sql

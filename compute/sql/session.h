@@ -48,6 +48,7 @@ class Session {
   // `granted` is called on any thread. NOT_FOUND, UNAVAILABLE: as SqlConnection::Open.
   static absl::StatusOr<std::unique_ptr<Session>> Start(const std::string& vfs,
                                                         const StartupMessage& startup,
+                                                        MakeClone clone,
                                                         std::function<void()> granted);
   ~Session();
 
@@ -58,7 +59,9 @@ class Session {
   // that is known; 0 if not. An error in a frame ends the session.
   Next Take(std::string_view frame, char following = 0);
   // A frame that was taken is not done.
-  bool HasWork() const { return query_.has_value() || running_ != nullptr; }
+  bool HasWork() const {
+    return !copy_in_.has_value() && (query_.has_value() || running_ != nullptr);
+  }
   Next GoOn();
   // The wait for the writer's place has lasted too long.
   void GiveUpPlace();
@@ -86,7 +89,14 @@ class Session {
     std::unique_ptr<Portal> portal;
   };
   // How a portal's run came to a stop.
-  enum class RunEnd : uint8_t { kDone, kFailed, kFull, kPlace };
+  enum class RunEnd : uint8_t { kDone, kFailed, kFull, kPlace, kCopyIn };
+  // A COPY FROM STDIN: the client's frames are its lines.
+  struct CopyIn {
+    Portal* portal;
+    CopyReader reader;
+    std::vector<CopyValue> row = {};
+    uint64_t rows = 0;
+  };
 
   Session(std::unique_ptr<SqlConnection> connection, std::function<void()> granted);
 
@@ -132,6 +142,16 @@ class Session {
   void ChooseSnapshot(bool writes);
   bool Step(Portal& portal);
 
+  // session_copy.cc
+  bool PrepareCopy(PreparedStatement& prepared, bool lasting);
+  bool PlanCopyIn(PreparedStatement& prepared);
+  RunEnd BeginCopyIn(Portal& portal);
+  Next TakeForCopy(const ClientMessage& message);
+  bool InsertCopied();
+  bool InsertRow();
+  bool FailCopy(std::string_view sqlstate, std::string message);
+  Next EndCopyIn(bool failed);
+
   // session_transaction.cc
   RunEnd Control(const StatementWords& words);
   bool Begin(const StatementWords& words);
@@ -165,8 +185,9 @@ class Session {
   std::map<std::string, std::unique_ptr<Portal>, std::less<>> portals_;
   Portal* running_ = nullptr;  // of portals_
   uint32_t max_rows_ = 0;      // of what is running
-  bool skips_ = false;         // to the next Sync
-  char following_ = 0;         // the frame after the one that was taken
+  std::optional<CopyIn> copy_in_;
+  bool skips_ = false;  // to the next Sync
+  char following_ = 0;  // the frame after the one that was taken
 };
 
 }  // namespace hexad::compute::sql

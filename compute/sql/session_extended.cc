@@ -49,10 +49,9 @@ Session::Next Session::On(const Parse& parse) {
 std::optional<std::unique_ptr<Portal>> Session::MakePortal(
     std::shared_ptr<PreparedStatement> prepared) {
   StatementPtr statement = std::move(prepared->idle);
-  const bool of_sqlite = prepared->words.kind == StatementKind::kSqlite;
-  if (statement == nullptr && of_sqlite) {
+  if (statement == nullptr && prepared->ForSqlite()) {
     ChooseSnapshot(/*writes=*/false);
-    auto again = connection_->Prepare(prepared->words.text, /*lasting=*/true);
+    auto again = connection_->Prepare(prepared->sql(), /*lasting=*/true);
     if (again.statement == nullptr) {
       Fail(connection_->LastReport(again.result));
       return std::nullopt;
@@ -98,7 +97,9 @@ void Session::DescribePortal(Portal& portal) {
     answers.RowDescription(std::vector<Column>{{"setting", kText, -1, Format::kText}});
     return;
   }
-  if (portal.statement() == nullptr || sqlite3_column_count(portal.statement()) == 0) {
+  const bool rows = portal.statement() != nullptr && !portal.copies_out() &&
+                    sqlite3_column_count(portal.statement()) > 0;
+  if (!rows) {
     answers.NoData();
     return;
   }
@@ -137,7 +138,8 @@ Session::Next Session::On(const Describe& describe) {
     return Next::kFrame;
   }
   sqlite3_stmt* statement = (*portal)->statement();
-  const bool rows = statement != nullptr && sqlite3_column_count(statement) > 0;
+  const bool rows =
+      statement != nullptr && !(*portal)->copies_out() && sqlite3_column_count(statement) > 0;
   if (rows) {
     Answers(out_).RowDescription(ColumnsOf(statement));
   } else {
@@ -157,7 +159,7 @@ Session::Next Session::On(const Execute& execute) {
   running_ = found->second.get();
   max_rows_ = execute.max_rows;
   // Alone it needs no transaction around it.
-  if (following_ != 'S' && running_->words().kind == StatementKind::kSqlite) EnterImplicit();
+  if (following_ != 'S' && running_->prepared().ForSqlite()) EnterImplicit();
   return GoOnWithPortal();
 }
 
@@ -166,6 +168,7 @@ Session::Next Session::GoOnWithPortal() {
     case RunEnd::kPlace:
       return Next::kPlace;
     case RunEnd::kFull:
+    case RunEnd::kCopyIn:
       return Next::kSend;
     case RunEnd::kFailed:
       skips_ = true;

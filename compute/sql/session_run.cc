@@ -15,7 +15,8 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
     prepared->text = std::string(words.text.substr(0, EndOfStatement(words.text)));
     sql = words.text.substr(prepared->text.size());
     prepared->words = WordsOf(prepared->text);
-    return prepared;
+    const bool copies = prepared->words.kind == StatementKind::kCopy;
+    return copies && !PrepareCopy(*prepared, lasting) ? nullptr : prepared;
   }
   Translation translation = Translate(words.text);
   if (translation.refusal.has_value()) {
@@ -141,15 +142,16 @@ Session::RunEnd Session::RunStatement(Portal& portal, uint32_t max_rows, bool de
     return RunEnd::kFailed;
   }
   if (!RunBefore(portal)) return RunEnd::kFailed;
+  if (!portal.prepared().copy_types.empty()) return BeginCopyIn(portal);
   const bool rows = sqlite3_column_count(portal.statement()) > 0;
-  bool described = !describe || portal.rows() > 0 || !rows;
+  const bool introduced = (describe && rows) || portal.copies_out();
   for (uint64_t given = 0;; ++given) {
     if (max_rows != 0 && given == max_rows) {
       answers.PortalSuspended();
       return RunEnd::kDone;
     }
     if (!Step(portal)) return RunEnd::kFailed;
-    if (!std::exchange(described, true)) answers.RowDescription(portal.Columns());
+    if (introduced) portal.Introduce(answers);
     if (portal.finished()) break;
     if (out_.size() >= kSendBytes) return RunEnd::kFull;
     if (const absl::Status row = portal.GiveRow(answers); !row.ok()) {
@@ -161,6 +163,7 @@ Session::RunEnd Session::RunStatement(Portal& portal, uint32_t max_rows, bool de
   const StatementWords& words = portal.words();
   const auto changed = static_cast<uint64_t>(connection_->changes());
   const uint64_t count = words.gives_rows ? portal.rows() : changed;
+  if (portal.copies_out()) answers.CopyDone();
   answers.CommandComplete(words.counts ? absl::StrCat(words.tag, " ", count) : words.tag);
   return RunEnd::kDone;
 }

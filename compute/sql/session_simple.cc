@@ -27,9 +27,7 @@ bool Session::NextStatement() {
     return false;
   }
   query_->portal = std::make_unique<Portal>(std::move(prepared), std::move(statement));
-  if (query_->one_of_many && query_->portal->words().kind == StatementKind::kSqlite) {
-    EnterImplicit();
-  }
+  if (query_->one_of_many && query_->portal->prepared().ForSqlite()) EnterImplicit();
   return true;
 }
 
@@ -41,7 +39,7 @@ Session::Next Session::GoOnWithQuery() {
     }
     const RunEnd end = Run(*query_->portal, 0, /*describe=*/true);
     if (end == RunEnd::kPlace) return Next::kPlace;
-    if (end == RunEnd::kFull) return Next::kSend;
+    if (end == RunEnd::kFull || end == RunEnd::kCopyIn) return Next::kSend;
     query_->portal.reset();
     if (end == RunEnd::kFailed) break;
   }

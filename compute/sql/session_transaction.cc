@@ -66,9 +66,6 @@ Session::RunEnd Session::Control(const StatementWords& words) {
       Deallocate(words);
       break;
     case StatementKind::kCopy:
-      Fail(kFeatureNotSupported, "COPY is not there yet");
-      done = false;
-      break;
     case StatementKind::kNothing:
     case StatementKind::kSqlite:
       break;

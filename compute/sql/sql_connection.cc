@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "compute/sql/functions.h"
 #include "compute/sql/sql_state.h"
+#include "compute/sql/volume_tables.h"
 
 namespace hexad::compute::sql {
 namespace {
@@ -29,7 +30,8 @@ absl::Status CannotOpen(const std::string& database, std::string_view why) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::string& vfs,
-                                                                   const std::string& database) {
+                                                                   const std::string& database,
+                                                                   MakeClone clone) {
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int opened = sqlite3_open_v2(database.c_str(), &db, flags, vfs.c_str());
@@ -39,6 +41,7 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
     return absl::NotFoundError(absl::StrCat("database \"", database, "\" does not exist"));
   }
   if (file == nullptr) return CannotOpen(database, sqlite3_errmsg(db));
+  file->set_snapshot_kind(SnapshotKind::kDurable);  // who comes waits for nobody's commit
   sqlite3_extended_result_codes(db, 1);
   const std::string page_size = absl::StrCat("pragma page_size = ", file->database().page_size());
   if (connection->Run(page_size) != SQLITE_OK || connection->Run(kSettings) != SQLITE_OK) {
@@ -47,6 +50,8 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
   sqlite3_set_authorizer(db, Authorize, nullptr);
   AddFunctions(db, database);
   connection->facts_.database = database;
+  AddVolumeFunctions(db, *file, std::move(clone));
+  AddVolumeTables(db, *file);
   return connection;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "compute/sql/catalogue.h"
 #include "compute/sql/parameter_types.h"
+#include "compute/sql/volume_functions.h"
 #include "compute/sql/wire.h"
 #include "compute/vfs/sqlite_vfs.h"
 
@@ -27,7 +28,8 @@ class SqlConnection {
  public:
   // NOT_FOUND: no such database. UNAVAILABLE: it cannot be read now.
   static absl::StatusOr<std::unique_ptr<SqlConnection>> Open(const std::string& vfs,
-                                                             const std::string& database);
+                                                             const std::string& database,
+                                                             MakeClone clone);
   ~SqlConnection();
   SqlConnection(const SqlConnection&) = delete;
   SqlConnection& operator=(const SqlConnection&) = delete;

@@ -101,6 +101,25 @@ std::string_view OfResult(int result, std::string_view message) {
   }
 }
 
+// What no commit's fate hangs on.
+std::string_view OfCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return kBadValue;
+    case absl::StatusCode::kAlreadyExists:
+      return kDuplicateDatabase;
+    case absl::StatusCode::kNotFound:
+      return kUnknownDatabase;
+    case absl::StatusCode::kFailedPrecondition:
+      return kActiveTransaction;
+    case absl::StatusCode::kDataLoss:
+      return "XX001";
+    default:
+      return kIoError;
+  }
+}
+
 }  // namespace
 
 Report ReportOf(const absl::Status& status) {
@@ -124,7 +143,7 @@ Report ReportOf(const absl::Status& status) {
       report.hint = "another writer has the volume; connect to it";
       break;
     case UserError::kNone:
-      report.sqlstate = absl::IsDataLoss(status) ? "XX001" : kIoError;
+      report.sqlstate = OfCode(status.code());
       break;
   }
   return report;

@@ -25,12 +25,15 @@ size_t CommentAt(std::string_view sql) {
 }
 
 // How long the quoted string or name is that `sql` begins with; 0 if there is none. A quote inside
-// is doubled, which reads as two strings side by side: that is enough to find the end.
+// is doubled.
 size_t QuotedAt(std::string_view sql) {
   const char quote = sql.front();
   if (quote != '\'' && quote != '"' && quote != '`') return 0;
-  const size_t end = sql.find(quote, 1);
-  return end == std::string_view::npos ? sql.size() : end + 1;
+  for (size_t end = sql.find(quote, 1); end != std::string_view::npos;
+       end = sql.find(quote, end + 2)) {
+    if (end + 1 == sql.size() || sql[end + 1] != quote) return end + 1;
+  }
+  return sql.size();
 }
 
 size_t WordAt(std::string_view sql) {
@@ -69,7 +72,7 @@ constexpr std::array kKinds = {
     KindOfWord{"SET", StatementKind::kSet, "SET"},
     KindOfWord{"RESET", StatementKind::kSet, "RESET"},
     KindOfWord{"SHOW", StatementKind::kShow, "SHOW"},
-    KindOfWord{"COPY", StatementKind::kCopy, "COPY"},
+    KindOfWord{"COPY", StatementKind::kCopy, "COPY", true, true},
     KindOfWord{"DEALLOCATE", StatementKind::kDeallocate, "DEALLOCATE"},
     KindOfWord{"DISCARD", StatementKind::kDeallocate, "DISCARD ALL"},
     KindOfWord{"LISTEN", StatementKind::kNothing, "LISTEN"},

@@ -104,19 +104,6 @@ std::string TextOfDouble(double number) {
   return std::string(text, end.ptr);
 }
 
-void AppendText(sqlite3_value* value, const Column& column, Answers& answers) {
-  const int type = sqlite3_value_type(value);
-  if (column.type == kBool && type == SQLITE_INTEGER) {
-    answers.Value(sqlite3_value_int64(value) != 0 ? "t" : "f");
-  } else if (type == SQLITE_FLOAT) {
-    answers.Value(TextOfDouble(sqlite3_value_double(value)));
-  } else if (type == SQLITE_BLOB) {
-    answers.Value(absl::StrCat("\\x", absl::BytesToHexString(std::string(BytesOfValue(value)))));
-  } else {
-    answers.Value(TextOfValue(value));
-  }
-}
-
 absl::Status NotA(const char* type, std::string_view text) {
   return absl::InvalidArgumentError(
       absl::StrCat("invalid input syntax for type ", type, ": \"", std::string(text), "\""));
@@ -243,13 +230,24 @@ int16_t BytesOf(Oid type) {
   }
 }
 
+std::string_view TextForm(sqlite3_value* value, uint32_t type, std::string& scratch) {
+  const int held = sqlite3_value_type(value);
+  if (type == kBool && held == SQLITE_INTEGER) {
+    return sqlite3_value_int64(value) != 0 ? "t" : "f";
+  }
+  if (held == SQLITE_FLOAT) return scratch = TextOfDouble(sqlite3_value_double(value));
+  if (held != SQLITE_BLOB) return TextOfValue(value);
+  return scratch = absl::StrCat("\\x", absl::BytesToHexString(std::string(BytesOfValue(value))));
+}
+
 absl::Status AppendValue(sqlite3_value* value, const Column& column, Answers& answers) {
   if (sqlite3_value_type(value) == SQLITE_NULL) {
     answers.Null();
     return absl::OkStatus();
   }
   if (column.format == Format::kBinary) return AppendBinary(value, column, answers);
-  AppendText(value, column, answers);
+  std::string scratch;
+  answers.Value(TextForm(value, column.type, scratch));
   return absl::OkStatus();
 }
 

@@ -42,6 +42,9 @@ int16_t BytesOf(Oid type);
 // Appends a row's value. INVALID_ARGUMENT: it has no binary form as `type`.
 absl::Status AppendValue(sqlite3_value* value, const Column& column, Answers& answers);
 
+// What is not null, as the text format has it. The view is `value`'s, or of `scratch`.
+std::string_view TextForm(sqlite3_value* value, uint32_t type, std::string& scratch);
+
 // Binds parameter `index` (from 1). INVALID_ARGUMENT: bytes that are no value of the type.
 absl::Status BindValue(sqlite3_stmt* statement, int index, Oid type, Format format,
                        std::optional<std::string_view> bytes);

@@ -32,6 +32,9 @@ class Cli : public testing::Test {
   void SetUp() override {
     const Outcome up = Run({"up"});
     ASSERT_EQ(up.exit_code, 0) << up.Said();
+    for (const char* node : {"n1", "n2", "n3", "n4", "n5", "n6"}) {
+      ASSERT_TRUE(BecomesUp(node).ok()) << node;
+    }
   }
 
   static Outcome Run(std::vector<std::string> arguments, double deadline_seconds = 60) {
@@ -44,6 +47,16 @@ class Cli : public testing::Test {
       if (one.at("id") == node) return one.at("state");
     }
     return "?";
+  }
+  // What a verb brought back serves, but a disk under load may keep it from answering for a while.
+  static absl::Status BecomesUp(const std::string& node) {
+    return launcher::WaitUntil({node + " to be up", launcher::Millis(20'000), ""},
+                               [&]() -> absl::StatusOr<bool> { return StateOf(node) == "up"; });
+  }
+  static absl::Status AllAreWell() {
+    return launcher::WaitUntil(
+        {"doctor to find nothing", launcher::Millis(20'000), ""},
+        []() -> absl::StatusOr<bool> { return Run({"doctor"}).exit_code == 0; });
   }
   static pid_t PidOf(const std::string& process) {
     const auto identity = cluster_->launcher().dir().Remembered(process);
@@ -188,8 +201,8 @@ TEST_F(Cli, AKilledNodeIsDownUntilItIsRestarted) {
   EXPECT_EQ(BenchWrite().exit_code, 0) << "five of six are enough";
 
   ASSERT_EQ(Run({"restart", "n3"}).exit_code, 0);
-  EXPECT_EQ(StateOf("n3"), "up");
-  EXPECT_EQ(Run({"doctor"}).exit_code, 0);
+  EXPECT_TRUE(BecomesUp("n3").ok());
+  EXPECT_TRUE(AllAreWell().ok()) << Run({"doctor"}).Said();
 }
 
 TEST_F(Cli, ANodeThatEndsByItselfIsToldFromOneThatWasKilled) {
@@ -200,7 +213,7 @@ TEST_F(Cli, ANodeThatEndsByItselfIsToldFromOneThatWasKilled) {
   ASSERT_TRUE(down.ok()) << down;
   EXPECT_THAT(Run({"doctor"}).out, HasSubstr("n5 ended by itself"));
   EXPECT_EQ(Run({"up"}).exit_code, 0) << "a half-started cluster is healed";
-  EXPECT_EQ(StateOf("n5"), "up");
+  EXPECT_TRUE(BecomesUp("n5").ok());
 }
 
 TEST_F(Cli, WhatBreaksAQuorumIsRefusedUnlessForced) {
@@ -229,10 +242,10 @@ TEST_F(Cli, APausedNodeHangsAndGoesOn) {
   EXPECT_EQ(Run({"pause", "n6"}).exit_code, kFailed) << "it is paused already";
   EXPECT_EQ(BenchWrite().exit_code, 0);
   ASSERT_EQ(Run({"resume", "n6"}).exit_code, 0);
-  EXPECT_EQ(StateOf("n6"), "up");
+  EXPECT_TRUE(BecomesUp("n6").ok());
   ASSERT_EQ(Run({"pause", "n6"}).exit_code, 0);
   ASSERT_EQ(Run({"up"}).exit_code, 0) << "up resumes what is paused";
-  EXPECT_EQ(StateOf("n6"), "up");
+  EXPECT_TRUE(BecomesUp("n6").ok());
 }
 
 TEST_F(Cli, VolumesAreCreatedShownAndDropped) {
@@ -345,7 +358,7 @@ TEST_F(Cli, ANewWriterFencesTheComputeForEver) {
                           });
   EXPECT_TRUE(fenced.ok()) << fenced;
   ASSERT_EQ(Run({"restart", "compute"}).exit_code, 0);
-  EXPECT_EQ(Run({"doctor"}).exit_code, 0);
+  EXPECT_TRUE(AllAreWell().ok()) << Run({"doctor"}).Said();
 }
 
 }  // namespace

@@ -37,10 +37,12 @@ class IdleVolume : public compute::Volume {
   }
   void Close() override {}
   Lsn vdl() const override { return Lsn::None(); }
+  bool IsDurable(Lsn lsn) const override { return lsn <= vdl(); }
   Lsn newest() const override { return Lsn::None(); }
   uint32_t page_size() const override { return 4096; }
   compute::VolumeStatus Status() const override { return {}; }
   compute::VolumeStatistics Statistics() const override { return {}; }
+  std::optional<compute::CommitReceipt> ReceiptOf(Lsn) const override { return std::nullopt; }
 };
 
 }  // namespace hexad::unit

@@ -57,8 +57,9 @@ const std::vector<Row>& Matrix() {
       // Ring 2. The command line sees the engine's one header (and what a process with volumes open
       // tells of them, which the bench and whoever looks at a volume is), and the workloads that it
       // runs.
-      {"cli/", shell_and({"compute/engine.h", "compute/host/compute_metrics.h",
-                          "compute/host/volume_state.h", "bench/workload/", "bench/floor/"})},
+      {"cli/",
+       shell_and({"compute/engine.h", "compute/place_text.h", "compute/host/compute_metrics.h",
+                  "compute/host/volume_state.h", "bench/workload/", "bench/floor/"})},
       {"bench/workload/", shell_and({"compute/engine.h", "compute/core/"})},
       {"bench/floor/", shell_and({"storage-node/"})},
       {"bench/", shell_and({"compute/", "compute/core/", "storage-node/", "storage-node/core/",

@@ -20,6 +20,8 @@ namespace hexad::unit {
 
 class MemoryVolume : public IdleVolume {
  public:
+  explicit MemoryVolume(std::string name = "memory") : name_(std::move(name)) {}
+
   // Everything that is committed is durable at once, until this is set to false.
   bool durable_at_once = true;
 
@@ -39,15 +41,18 @@ class MemoryVolume : public IdleVolume {
     return compute::MakeUserError(compute::UserError::kCommitUnknown, "not durable");
   }
   void OnDurable(Lsn lsn, DurableCallback done) override {
+    absl::Status fate;
     {
       const std::lock_guard lock(mutex_);
-      if (lsn > vdl_) {
+      if (!path_.CanForkAt(lsn)) {
+        fate = compute::MakeUserError(compute::UserError::kRetry, "left by a backtrack");
+      } else if (lsn > vdl_) {
         waiting_.emplace(lsn, std::move(done));
         more_wait_.notify_all();
         return;
       }
     }
-    done(absl::OkStatus());
+    done(fate);
   }
   std::shared_ptr<const compute::ReadView> PinReadPoint() override {
     const std::lock_guard lock(mutex_);
@@ -61,9 +66,50 @@ class MemoryVolume : public IdleVolume {
     if (read_point > vdl_) return absl::OutOfRangeError("above the VDL");
     return At(page, read_point);
   }
+  absl::StatusOr<backtrack::CommitsAround> Locate(
+      const backtrack::BacktrackTarget& target) override {
+    const std::lock_guard lock(mutex_);
+    return Around(target);
+  }
+  absl::StatusOr<compute::Backtracked> Backtrack(
+      const backtrack::BacktrackTarget& target) override {
+    backtrack::CommitsAround around;
+    {
+      const std::lock_guard lock(mutex_);
+      const Lsn* lsn = std::get_if<Lsn>(&target);
+      around = Around(target);
+      if (!around.before.has_value() || (lsn != nullptr && *lsn > vdl_)) {
+        return absl::OutOfRangeError("there is no such place");
+      }
+    }
+    GoBackTo(around.before->lsn);
+    return compute::Backtracked{*around.before, around.after};
+  }
+  // As if one segment had it five microseconds later, and the quorum seven.
+  std::optional<compute::CommitReceipt> ReceiptOf(Lsn commit) const override {
+    const std::lock_guard lock(mutex_);
+    if (commit == Lsn::None() || commit > vdl_) return std::nullopt;
+    return compute::CommitReceipt{
+        commit, path_.epoch(), Duration::Micros(7), {{PgId(1), NodeId("n1"), Duration::Micros(5)}}};
+  }
+  compute::VolumeStatus Status() const override {
+    const std::lock_guard lock(mutex_);
+    compute::VolumeStatus status;
+    status.name = name_;
+    status.mode = compute::VolumeMode::kReadWrite;
+    status.epoch = path_.epoch();
+    status.vdl = status.vcl = vdl_;
+    status.manifest.timeline = path_.timeline();
+    status.history = quorum::PgPath{path_, {}, {}};
+    return status;
+  }
   Lsn vdl() const override {
     const std::lock_guard lock(mutex_);
     return vdl_;
+  }
+  bool IsDurable(Lsn lsn) const override {
+    const std::lock_guard lock(mutex_);
+    return lsn <= vdl_ && path_.CanForkAt(lsn);
   }
   Lsn newest() const override {
     const std::lock_guard lock(mutex_);
@@ -100,6 +146,9 @@ class MemoryVolume : public IdleVolume {
     for (auto& [page, versions] : pages_) versions.erase(versions.upper_bound(lsn), versions.end());
     last_used_ = std::max(last_used_, newest_);
     newest_ = vdl_ = lsn;
+    std::erase_if(commits_, [lsn](Lsn commit) { return commit > lsn; });
+    const EpochId next{path_.epoch().number + 1, 1};
+    path_ = path_.Fork(path_.timeline(), next, lsn, last_used_.Next());
   }
   void RefuseNext(absl::Status why) {
     const std::lock_guard lock(mutex_);
@@ -140,11 +189,29 @@ class MemoryVolume : public IdleVolume {
     }
     mtr_bytes_.push_back(mtr.bytes());
     newest_ = lsn;
+    commits_.push_back(lsn);
     if (durable_at_once) vdl_ = lsn;
     return lsn;
   }
 
+  // By LSN: nothing here has a time.
+  backtrack::CommitsAround Around(const backtrack::BacktrackTarget& target) const {
+    backtrack::CommitsAround around;
+    const Lsn* lsn = std::get_if<Lsn>(&target);
+    for (const Lsn commit : commits_) {
+      if (lsn != nullptr && commit <= *lsn) {
+        around.before = quorum::CommitPoint{commit, CommitTime(0)};
+      } else if (!around.after.has_value()) {
+        around.after = quorum::CommitPoint{commit, CommitTime(0)};
+      }
+    }
+    return around;
+  }
+
+  const std::string name_;
   mutable std::mutex mutex_;
+  quorum::Path path_ = quorum::Path::Root(TimelineId(0x1f));
+  std::vector<Lsn> commits_;
   std::map<PageNo, std::map<Lsn, std::string>> pages_;
   Lsn newest_;
   Lsn vdl_;

@@ -14,6 +14,7 @@ namespace hexad::unit {
 struct PqAnswer {
   std::string sqlstate;  // empty: it succeeded
   std::string message;
+  std::string hint;
   std::string tag;                             // "INSERT 0 1"
   std::vector<std::vector<std::string>> rows;  // null reads "(null)"
 
@@ -72,6 +73,8 @@ class PqClient {
       answer.sqlstate = state == nullptr ? "none" : state;
       const char* message = PQresultErrorField(raw, PG_DIAG_MESSAGE_PRIMARY);
       answer.message = message == nullptr ? error() : message;
+      const char* hint = PQresultErrorField(raw, PG_DIAG_MESSAGE_HINT);
+      answer.hint = hint == nullptr ? "" : hint;
       return answer;
     }
     answer.tag = PQcmdStatus(raw);

@@ -8,9 +8,7 @@
 #include <map>
 #include <thread>
 
-#include "compute/sql/server.h"
-#include "tests/unit/memory_volume.h"
-#include "tests/unit/pq_client.h"
+#include "tests/unit/sql_endpoint.h"
 
 namespace hexad::compute::sql {
 namespace {
@@ -18,59 +16,9 @@ namespace {
 using unit::MemoryVolume;
 using unit::PqAnswer;
 using unit::PqClient;
+using unit::SqlEndpoint;
 
-// SQLite keeps one list of VFSs, so a process has one server; every test has a volume of its own.
-class Endpoint {
- public:
-  static Endpoint& The() {
-    static auto* const endpoint = new Endpoint;
-    return *endpoint;
-  }
-  int port() const { return server_->port(); }
-  Server& server() { return *server_; }
-  std::shared_ptr<MemoryVolume> Make(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    return volumes_[name] = std::make_shared<MemoryVolume>();
-  }
-
- private:
-  Endpoint() {
-    ServerOptions options;
-    options.threads = 4;
-    options.max_connections = 200;
-    options.place_timeout = Duration::Millis(400);
-    auto server = Server::Start(options, [this](const std::string& name) { return Find(name); });
-    EXPECT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
-  absl::StatusOr<std::shared_ptr<Volume>> Find(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    const auto found = volumes_.find(name);
-    if (found == volumes_.end()) return absl::NotFoundError("no such volume");
-    return std::shared_ptr<Volume>(found->second);
-  }
-
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<MemoryVolume>> volumes_;
-  std::unique_ptr<Server> server_;
-};
-
-class SqlServerTest : public ::testing::Test {
- protected:
-  SqlServerTest()
-      : name_(::testing::UnitTest::GetInstance()->current_test_info()->name()),
-        volume_(Endpoint::The().Make(name_)) {}
-
-  std::unique_ptr<PqClient> Client(const std::string& database = "") {
-    auto client =
-        std::make_unique<PqClient>(Endpoint::The().port(), database.empty() ? name_ : database);
-    EXPECT_TRUE(client->connected()) << client->error();
-    return client;
-  }
-
-  const std::string name_;
-  const std::shared_ptr<MemoryVolume> volume_;
-};
+class SqlServerTest : public unit::SqlEndpointTest {};
 
 TEST_F(SqlServerTest, TablesAreMadeFilledAndRead) {
   const auto client = Client();
@@ -363,7 +311,7 @@ TEST_F(SqlServerTest, SettingsAreSetAndShown) {
 }
 
 TEST_F(SqlServerTest, UnknownDatabasesAreRefused) {
-  const PqClient client(Endpoint::The().port(), "nowhere");
+  const PqClient client(SqlEndpoint::The().port(), "nowhere");
   EXPECT_FALSE(client.connected());
   EXPECT_THAT(client.error(), ::testing::HasSubstr("does not exist"));
 }

@@ -36,8 +36,8 @@ TEST(StatementWordsTest, AStatementEndsAtASemicolonOutsideOfQuotesAndComments) {
 }
 
 TEST(StatementWordsTest, TokensAreWordsStringsAndCharacters) {
-  EXPECT_THAT(TokensOf("set a.b = 'x y', 12 -- c"),
-              ElementsAre("set", "a", ".", "b", "=", "'x y'", ",", "12"));
+  EXPECT_THAT(TokensOf("set a.b = 'x y', 12, 'it''s''''' -- c"),
+              ElementsAre("set", "a", ".", "b", "=", "'x y'", ",", "12", ",", "'it''s'''''"));
 }
 
 }  // namespace
