@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 
 namespace hexad::compute::sql {
 namespace {
@@ -34,6 +35,13 @@ std::string TextOfArray(const std::vector<PgArrayElement>& elements) {
 
 std::vector<PgArrayElement> ElementsOf(std::string_view text) {
   std::vector<PgArrayElement> elements;
+  const bool vector = text.find_first_not_of("0123456789 ") == std::string_view::npos;
+  if (vector && !text.empty()) {
+    for (const auto number : absl::StrSplit(std::string(text), ' ', absl::SkipEmpty())) {
+      elements.emplace_back(std::string(number));
+    }
+    return elements;
+  }
   if (text.size() < 2 || text.front() != '{' || text.back() != '}') return elements;
   text = text.substr(1, text.size() - 2);
   if (text.empty()) return elements;

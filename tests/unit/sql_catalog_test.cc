@@ -181,6 +181,15 @@ TEST_F(SqlCatalogTest, TheInformationSchemaIsThere) {
             "p_name_key|name;p_pkey|id");
 }
 
+// As drivers find a table's primary key.
+TEST_F(SqlCatalogTest, APrimaryKeysColumnsAreFound) {
+  Ask("create table t(a int, b int, c int, primary key (c, a))");
+  EXPECT_EQ(Text("select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+                 "and a.attnum = any(i.indkey) where i.indrelid = 'public.t'::regclass and "
+                 "i.indisprimary order by 1"),
+            "a;c");
+}
+
 TEST_F(SqlCatalogTest, SerialColumnsCount) {
   Ask("create table public.t(id bigserial, name text, primary key (id))");
   EXPECT_EQ(Text("insert into public.t(name) values ('a'), ('b') returning id"), "1;2");
