@@ -275,7 +275,7 @@ TEST_F(SqlCatalogTest, ColumnsThatNobodyNamedHaveTheirFunctionsNames) {
       PQclear);
   for (const auto& [column, name] : std::map<int, std::string>{
            {0, "count"}, {1, "max(a) + 1"}, {2, "a"}, {3, "int4"}, {4, "n"}}) {
-    EXPECT_EQ(PQfname(named.get(), column), name);
+    EXPECT_STREQ(PQfname(named.get(), column), name.c_str());
   }
 }
 
@@ -283,7 +283,7 @@ TEST_F(SqlCatalogTest, SeveralTablesAreDroppedOrEmptiedAtOnce) {
   Ask("create table a(x int); create table b(x int); insert into a values (1); "
       "insert into b values (2)");
   EXPECT_EQ(Ask("truncate table a, public.b").tag, "TRUNCATE TABLE");
-  EXPECT_EQ(Text("select count(*) from a, b"), "0");
+  EXPECT_EQ(Text("select (select count(*) from a) + (select count(*) from b)"), "0");
   EXPECT_EQ(Ask("drop table a, missing, b").sqlstate, "42P01");
   EXPECT_EQ(Text("select count(*) from a"), "0");
   EXPECT_EQ(client_->AskWith("drop table if exists a, missing, b cascade", {}).tag, "DROP TABLE");
