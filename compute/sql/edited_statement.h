@@ -27,7 +27,7 @@ class EditedStatement {
   // How long the statement is in what it was read from, without its semicolon.
   size_t length() const { return sql_.size(); }
   // Of a parenthesis or bracket, or of CASE and END; its own place if it has no other.
-  size_t Matching(size_t i) const { return matching_[i]; }
+  size_t Matching(size_t i) const { return i < matching_.size() ? matching_[i] : i; }
 
   void Replace(size_t i, std::string text) { edits_[i].text = std::move(text); }
   void Drop(size_t i) { Replace(i, ""); }

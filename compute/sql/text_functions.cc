@@ -57,7 +57,7 @@ void Pad(sqlite3_context* context, int count, Values values, bool left) {
   const int64_t wanted = std::max<int64_t>(sqlite3_value_int64(values[1]), 0);
   const std::string fill(count > 2 ? TextOf(values[2]) : std::string_view(" "));
   int64_t missing = wanted - CharactersOf(text);
-  if (missing <= 0 || fill.empty()) return GiveText(context, First(text, wanted));
+  if (missing <= 0 || CharactersOf(fill) == 0) return GiveText(context, First(text, wanted));
   if (missing > kMostBytes / 4) return GiveError(context, "requested length too large");
   const int64_t whole = missing / CharactersOf(fill);
   std::string padding;

@@ -234,6 +234,10 @@ TEST_F(SqlCatalogTest, OperatorsAndFunctionsOfPostgresWork) {
   EXPECT_EQ(Text("select current_setting('application_name'), current_setting('no', true)"),
             "x|(null)");
   EXPECT_EQ(Ask("select current_setting('no')").sqlstate, "42704");
+  EXPECT_EQ(Text("select lpad('a', 3, cast(x'80' as text)), repeat('a', -1), format_type(-1, 7),"
+                 " array_to_string('x', ','), pg_get_indexdef('x'), left('a', -5)"),
+            "a||???||(null)|");
+  EXPECT_FALSE(Ask("select repeat('abc', 9000000000000000000)").ok());
   EXPECT_EQ(Text("select string_agg(g, ',') from generate_series(1, 3) g"), "1,2,3");
 }
 
@@ -244,6 +248,7 @@ TEST_F(SqlCatalogTest, ASleepIsCancelled) {
                                                               PQfreeCancel);
   char error[256];
   EXPECT_EQ(PQcancel(cancel.get(), error, sizeof error), 1) << error;
+  EXPECT_EQ(answer.wait_for(std::chrono::seconds(20)), std::future_status::ready);
   EXPECT_EQ(answer.get().sqlstate, "57014");
 }
 
