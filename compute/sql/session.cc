@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "compute/core/user_error.h"
 #include "compute/sql/sql_state.h"
 #include "quorum/base/check.h"
 
@@ -131,7 +132,11 @@ void Session::NotDurable(const absl::Status& why) {
   durable_after_ = Lsn::None();
   Report report = ReportOf(why);
   const Lsn committed = connection_->file().committed();
-  if (report.sqlstate == kResolutionUnknown && !volume().IsDurable(committed)) {
+  const UserError kind = UserErrorOf(why);
+  const bool undecided = kind == UserError::kCommitUnknown || kind == UserError::kFenced;
+  if (undecided && !volume().IsDurable(committed)) {
+    // A commit that was on its way may be in the history of who fenced this writer.
+    report.sqlstate = kResolutionUnknown;
     report.hint = absl::StrCat("select hexad_commit_status('", CommitToken(volume(), committed),
                                "') tells what became of it");
   }

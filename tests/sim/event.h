@@ -179,10 +179,39 @@ struct Healed {
   bool everywhere = false;
 };
 
+// A write quorum of every PG holds this clone of the volume.
+struct CloneMade {
+  TimelineId timeline;
+  const quorum::Manifest* manifest = nullptr;
+  Lsn forked_at;  // None(): the volume had no commit
+};
+
+// It was not made. INTERNAL and DATA_LOSS are no outcome of tolerated faults.
+struct CloneFailed {
+  TimelineId timeline;
+  absl::Status why;
+};
+
+// Whoever had it does not want it any more: its segments are told one by one.
+struct CloneDropped {
+  TimelineId timeline;
+};
+
+// A segment gave a page of a clone, and its reader believed it.
+struct CloneRead {
+  TimelineId timeline;
+  Lsn forked_at;
+  PageAnswered read;
+};
+
 using Event =
     std::variant<MtrIssued, MtrAcked, MtrUnknown, VdlMoved, EpochOpened, ReadPointOffered,
                  OpeningGivenUp, WriterFenced, PageAnswered, SegmentReplied, BatchPersisted,
                  NodeStarted, NodeStopped, DiskHarmed, Healed, ReadPointsHeld, PageRefused,
-                 OpeningAsked, OpeningHeard, OpeningBegins, BacktrackAsked, BacktrackEnded>;
+                 OpeningAsked, OpeningHeard, OpeningBegins, BacktrackAsked, BacktrackEnded,
+                 CloneMade, CloneFailed, CloneDropped, CloneRead>;
+
+// The volume that the checkers know; other timelines are clones of it.
+inline constexpr TimelineId kVolume(0xA11CE);
 
 }  // namespace hexad::sim

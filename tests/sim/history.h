@@ -19,7 +19,7 @@
 
 namespace hexad::sim {
 
-inline constexpr TimelineId kTimeline{7};
+inline constexpr TimelineId kTimeline = kVolume;
 inline constexpr PgId kPg{70};
 inline constexpr NodeIndex kNodes = 6;
 

@@ -92,6 +92,14 @@ void DrawBacktracks(Draws& draws, SimOptions& options) {
   options.load.backtrack_every = draws.Micros(400'000, 8'000'000);
 }
 
+// After everything else, as well.
+void DrawClones(Draws& draws, SimOptions& options) {
+  if (!draws.OneIn(3)) return;
+  options.clones.every = draws.Micros(300'000, 6'000'000);
+  options.clones.read_for = draws.Micros(200'000, 3'000'000);
+  options.clones.at_most = draws.Between(1, 6);
+}
+
 void DrawFaultWeights(Draws& draws, SimOptions& options) {
   options.fault_weights.assign(kFaultKinds, 0);
   for (uint32_t& weight : options.fault_weights) {
@@ -115,6 +123,7 @@ SimOptions DrawOptions(uint64_t seed) {
   DrawFaultWeights(draws, options);
   DrawRetention(draws, options);
   DrawBacktracks(draws, options);
+  DrawClones(draws, options);
   return options;
 }
 
@@ -132,7 +141,9 @@ std::string SimOptions::Describe() const {
                   "ms pages=", load.pages, " largest_mtr=", load.largest_mtr,
                   " images=", load.images_per_mille, "/1000 truncates=", load.truncates_per_mille,
                   "/1000 cache=", cache_pages, " pages retention=", retention.window_ms, "ms/",
-                  retention.log_bytes, " backtrack=", load.backtrack_every.millis(), "ms\n");
+                  retention.log_bytes, " backtrack=", load.backtrack_every.millis(),
+                  "ms clones=", clones.every > Duration() ? clones.at_most : 0, "/",
+                  clones.every.millis(), "ms\n");
   absl::StrAppend(&text, "faults every ", fault_every.millis(), " ms, fragile nodes: ", fragile,
                   ", of:");
   for (size_t kind = 0; kind < fault_weights.size(); ++kind) {

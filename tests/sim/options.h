@@ -10,6 +10,7 @@
 #include "tests/sim/fabric.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/network.h"
+#include "tests/sim/sim_cloner.h"
 #include "tests/sim/sim_compute.h"
 #include "tests/sim/sim_node.h"
 
@@ -34,6 +35,7 @@ struct SimOptions {
   quorum::WriterOptions writer;
   LoadOptions load;
   size_t cache_pages = 16;
+  CloneLoad clones;
   quorum::Retention retention;
   Duration mark_every = Duration::Millis(100);
 

@@ -85,7 +85,7 @@ const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point,
                                            const quorum::Path& history) const {
   auto& images = images_[page];
   auto above = images.upper_bound(read_point);
-  while (above != images.begin() && !history.Visible(history.timeline(), std::prev(above)->first)) {
+  while (above != images.begin() && !history.CanForkAt(std::prev(above)->first)) {
     --above;
   }
   const bool first = above == images.begin();
@@ -104,7 +104,7 @@ const std::string& ReferenceVolume::PageAt(PageNo page, Lsn read_point,
 void ReferenceVolume::Advance(PageNo page, const Span& span, std::string& image) const {
   const auto& [from, to, history] = span;
   const auto happened = [&](const MtrHistory::Mtr& mtr) {
-    return mtr.commit <= span.to && span.history.Visible(span.history.timeline(), mtr.commit);
+    return mtr.commit <= span.to && span.history.CanForkAt(mtr.commit);
   };
   auto cut = Above(truncates_, from);
   const auto truncate_before = [&](Lsn commit) {

@@ -66,8 +66,8 @@ void World::MakeCluster() {
     nodes.push_back(std::move(node));
   }
   const auto tell = [this](const Event& event) { Tell(event); };
-  fabric_ =
-      std::make_unique<Fabric>(scheduler_, std::move(nodes), kComputes, options_.fabric, tell);
+  fabric_ = std::make_unique<Fabric>(scheduler_, std::move(nodes),
+                                     kComputes + (clones() ? kCloners : 0), options_.fabric, tell);
   for (Endpoint a = 0; a < fabric_->network().endpoints(); ++a) {
     for (Endpoint b = 0; b < fabric_->network().endpoints(); ++b) {
       fabric_->network().link(a, b) = options_.link;
@@ -76,7 +76,7 @@ void World::MakeCluster() {
   for (NodeIndex node = 0; node < options_.nodes; ++node) {
     fabric_->node(node).speed() = options_.disk;
   }
-  named_.timeline = TimelineId(0xA11CE);
+  named_.timeline = kVolume;
   named_.name = "main";
   named_.page_size = 4096;
   named_.pages_per_pg = options_.pages_per_pg;
@@ -99,6 +99,25 @@ void World::MakeCluster() {
     computes_.push_back(std::make_unique<SimCompute>(*fabric_, fabric_->EndpointOf(slot), compute,
                                                      tell, prng_.Next()));
   }
+}
+
+void World::MakeCloner() {
+  ComputeOptions parent;
+  parent.named = named_;
+  parent.roster = roster_;
+  parent.writer = options_.writer;
+  parent.load = options_.load;
+  parent.cache_bytes = options_.cache_pages * named_.page_size;
+  parent.lal = options_.lal;
+  const auto draw = [this]() -> std::optional<backtrack::CloneTarget> {
+    if (prng_.OneIn(2)) return backtrack::CloneNow();
+    const auto target = computes_[prng_.Below(kWriters)]->DrawTarget();
+    if (!target.has_value()) return std::nullopt;
+    return std::visit([](const auto& at) { return backtrack::CloneTarget(at); }, *target);
+  };
+  cloner_ = std::make_unique<SimCloner>(
+      *fabric_, kComputes, std::move(parent), options_.clones,
+      [this](const Event& event) { Tell(event); }, draw, prng_.Next());
 }
 
 // What `hexad up` and `hexad volume create` do, with everybody there.
@@ -173,6 +192,18 @@ void World::Supervise() {
 
 // ---- events -------------------------------------------------------------------------------------
 
+namespace {
+
+// Its segments have lives of their own: the checkers follow the volume's.
+bool IsAnswerOfAClone(const Event& event) {
+  const auto* replied = std::get_if<SegmentReplied>(&event);
+  if (replied == nullptr) return false;
+  return std::visit([](const auto& answer) { return answer.from.timeline != kVolume; },
+                    *replied->answer);
+}
+
+}  // namespace
+
 void World::Fail(FailureClass failure, std::string message) {
   if (failed()) return;
   verdict_.failure = failure;
@@ -184,6 +215,7 @@ void World::Fail(FailureClass failure, std::string message) {
 void World::Tell(const Event& event) {
   ++verdict_.events;
   scheduler_.Trace(event.index());
+  if (IsAnswerOfAClone(event)) return;
   if (const auto* harm = std::get_if<DiskHarmed>(&event)) harmed_.insert(harm->node);
   for (const auto& checker : checkers_) {
     checker->See(event);
@@ -210,6 +242,13 @@ void World::Tell(const Event& event) {
   } else if (const auto* fenced = std::get_if<WriterFenced>(&event)) {
     ++verdict_.fenced;
     Say(absl::StrCat("process ", fenced->writer, " is fenced, epoch ", fenced->epoch.number));
+  } else if (const auto* made = std::get_if<CloneMade>(&event)) {
+    ++verdict_.clones;
+    Say(absl::StrCat("clone ", made->timeline.value(), " is made at ", made->forked_at.value()));
+  } else if (const auto* failed = std::get_if<CloneFailed>(&event)) {
+    Say(absl::StrCat("clone ", failed->timeline.value(), " failed: ", failed->why.ToString()));
+  } else if (const auto* dropped = std::get_if<CloneDropped>(&event)) {
+    Say(absl::StrCat("clone ", dropped->timeline.value(), " is dropped"));
   } else if (const auto* stopped = std::get_if<NodeStopped>(&event)) {
     Say(absl::StrCat("n", stopped->node + 1, " stops"));
   } else if (const auto* started = std::get_if<NodeStarted>(&event)) {
@@ -219,6 +258,7 @@ void World::Tell(const Event& event) {
   }
   verdict_.mtrs_acked += std::holds_alternative<MtrAcked>(event) ? 1 : 0;
   verdict_.mtrs_unknown += std::holds_alternative<MtrUnknown>(event) ? 1 : 0;
+  verdict_.clone_pages_read += std::holds_alternative<CloneRead>(event) ? 1 : 0;
   verdict_.pages_read += std::holds_alternative<PageAnswered>(event) ? 1 : 0;
 }
 
@@ -265,7 +305,10 @@ Verdict World::Run(const FaultPlan& plan) {
   injector.Schedule(plan);
   LookAround();
   Supervise();
+  if (clones()) MakeCloner();
+  if (cloner_ != nullptr) cloner_->Start();
   RunUntil(Instant() + options_.safety);
+  if (cloner_ != nullptr) cloner_->Quiesce();
 
   // Who is broken may stay so, as long as every PG keeps four healthy members.
   std::vector<NodeIndex> broken(harmed_.begin(), harmed_.end());
@@ -282,6 +325,7 @@ Verdict World::Run(const FaultPlan& plan) {
   injector.Heal({});
   Tell(Healed{true});
   CheckConvergence();
+  CheckClones();
   LookAround();
   verdict_.trace = scheduler_.trace();
   if (!failed()) verdict_.at = scheduler_.now();
@@ -333,6 +377,38 @@ void World::CheckConvergence() {
   if (!agree) {
     Fail(FailureClass::kConvergence,
          absl::StrCat("after ", kConvergenceBound.millis(), " ms: ", differs, "; ", Picture()));
+  }
+}
+
+// Four disks had it when it was made, and nobody writes to it, who would bring it to all six: two
+// nodes that lost their disks may have had half of it.
+bool World::StillReadable(const LiveClone& clone) const {
+  const quorum::Membership& pg = clone.named.pgs.front();
+  quorum::MemberSet have;
+  for (NodeIndex node = 0; node < options_.nodes; ++node) {
+    const auto member = pg.IndexOf(node_id(node));
+    if (!member.has_value() || harmed(node) || core(node) == nullptr) continue;
+    for (const auto& segment : core(node)->Describe(fabric_->node(node).process().now())) {
+      const bool it = segment.timeline == clone.named.timeline && segment.pg == pg.pg;
+      if (it) have.Add(static_cast<int>(*member));
+    }
+  }
+  return pg.Quorums().CanRead(have);
+}
+
+// With everything healed each clone can be read, from what its segments say alone.
+void World::CheckClones() {
+  if (cloner_ == nullptr) return;
+  constexpr uint64_t kEnough = 12;
+  for (const LiveClone& clone : cloner_->clones()) {
+    if (failed()) return;
+    if (!StillReadable(clone)) continue;
+    const uint64_t& read = cloner_->ReadThrough(clone);
+    if (RunUntilDone(kConvergenceBound, [&] { return read >= kEnough; })) continue;
+    Fail(FailureClass::kConvergence,
+         absl::StrCat("a clone of ", clone.forked_at.value(), " (timeline ",
+                      clone.named.timeline.value(), ") gave ", read, " pages in ",
+                      kConvergenceBound.millis(), " ms; ", Picture()));
   }
 }
 

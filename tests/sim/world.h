@@ -18,6 +18,7 @@
 #include "tests/sim/fabric.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/options.h"
+#include "tests/sim/sim_cloner.h"
 #include "tests/sim/sim_compute.h"
 
 namespace hexad::sim {
@@ -42,6 +43,8 @@ struct Verdict {
   uint64_t mtrs_unknown = 0;
   uint64_t openings = 0;
   uint64_t backtracks = 0;  // that ended, well or not
+  uint64_t clones = 0;      // that were made
+  uint64_t clone_pages_read = 0;
   uint64_t fenced = 0;
   uint64_t pages_read = 0;
   uint64_t restarts = 0;  // of nodes
@@ -54,6 +57,7 @@ class World : public WorldView {
   static constexpr Duration kConvergenceBound = Duration::Seconds(30);
   static constexpr size_t kWriters = 2;
   static constexpr size_t kComputes = kWriters + 1;  // the last one only takes snapshots
+  static constexpr size_t kCloners = 2;              // machines beyond those: SimCloner's
 
   using Checkers = std::vector<std::unique_ptr<Checker>>;
   // Called with one line for each change of state, for people.
@@ -101,6 +105,8 @@ class World : public WorldView {
 
  private:
   void MakeCluster();
+  void MakeCloner();
+  bool clones() const { return options_.clones.every > Duration(); }
   void Form();
   void Supervise();
   void LookAround();
@@ -113,6 +119,8 @@ class World : public WorldView {
   void Heal(bool everywhere);
   void CheckLiveness();
   void CheckConvergence();
+  void CheckClones();
+  bool StillReadable(const LiveClone& clone) const;
   std::string WhatDiffers() const;
   std::string Hoard(NodeIndex node) const;
   void Fail(FailureClass failure, std::string message);
@@ -126,6 +134,7 @@ class World : public WorldView {
   Scheduler scheduler_;
   std::unique_ptr<Fabric> fabric_;
   std::vector<std::unique_ptr<SimCompute>> computes_;
+  std::unique_ptr<SimCloner> cloner_;  // nullptr: nobody makes clones in this run
   quorum::Manifest named_;
   std::vector<quorum::RosterNode> roster_;
   std::map<NodeIndex, int> held_;  // faults that keep a node down

@@ -98,5 +98,23 @@ TEST_F(SqlVolumeTest, ATokenTellsWhatBecameOfACommit) {
   EXPECT_EQ(other->Ask("select hexad_commit_status('7')").sqlstate, "22023");
 }
 
+TEST_F(SqlVolumeTest, ACommitThatIsFencedOnItsWayIsInDoubt) {
+  const auto reader = Client();
+  volume_->durable_at_once = false;
+  auto doubtful =
+      std::async(std::launch::async, [this] { return client_->Ask("insert into t values (1)"); });
+  ASSERT_TRUE(volume_->AwaitWaiting(1));
+  auto reading = std::async(std::launch::async, [&] {
+    reader->Ask("begin");
+    return reader->Ask("select * from t");  // of what is not durable yet
+  });
+  ASSERT_TRUE(volume_->AwaitWaiting(2));
+  volume_->GiveUpOnWhatWaits(MakeUserError(UserError::kFenced, "by epoch 7"));
+  const PqAnswer told = doubtful.get();
+  EXPECT_EQ(told.sqlstate, "08007") << "it may be in the next writer's history";
+  EXPECT_THAT(told.hint, HasSubstr("hexad_commit_status("));
+  EXPECT_EQ(reading.get().sqlstate, "57P01") << "it has committed nothing";
+}
+
 }  // namespace
 }  // namespace hexad::compute::sql

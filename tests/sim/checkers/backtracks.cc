@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage-node/core/segment_state.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -20,8 +21,8 @@ void BacktracksChecker::See(const Event& event) {
     for (const storage_node::StoreOp& op : persisted->batch->ops) {
       const auto* meta = std::get_if<storage_node::PutMeta>(&op);
       if (meta == nullptr) continue;
-      const auto name = storage_node::ParseMetaKey(meta->key);
-      if (!name.ok() || name->kind != storage_node::MetaKind::kManifest) continue;
+      const auto name = NameInVolume(meta->key);
+      if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
       const auto manifest = storage_node::DecodeManifest(meta->value);
       if (manifest.ok()) retained_from_ = std::max(retained_from_, manifest->retained_from);
     }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage-node/core/segment_state.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -22,8 +23,8 @@ void BeginQuorumChecker::OnOpened(const quorum::WriterStart& start) {
 void BeginQuorumChecker::OnPersisted(const BatchPersisted& persisted) {
   for (const storage_node::StoreOp& op : persisted.batch->ops) {
     if (const auto* meta = std::get_if<storage_node::PutMeta>(&op)) {
-      const auto name = storage_node::ParseMetaKey(meta->key);
-      if (!name.ok() || name->kind != storage_node::MetaKind::kManifest) continue;
+      const auto name = NameInVolume(meta->key);
+      if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
       const auto manifest = storage_node::DecodeManifest(meta->value);
       if (!manifest.ok()) continue;
       for (const quorum::Membership& pg : manifest->pgs) {

@@ -7,6 +7,7 @@
 #include "tests/sim/checkers/begin_quorum.h"
 #include "tests/sim/checkers/bounds.h"
 #include "tests/sim/checkers/claims.h"
+#include "tests/sim/checkers/clones.h"
 #include "tests/sim/checkers/damage.h"
 #include "tests/sim/checkers/disk_model.h"
 #include "tests/sim/checkers/durability.h"
@@ -44,6 +45,7 @@ std::vector<std::unique_ptr<Checker>> AllCheckers(const SimOptions& options) {
   all.push_back(std::make_unique<ReadQuorumChecker>(disks));
   all.push_back(std::make_unique<FreshnessChecker>(disks));
   all.push_back(std::make_unique<PageChecker>(4096));
+  all.push_back(std::make_unique<ClonesChecker>(4096));
   all.push_back(std::make_unique<GcFloorChecker>());
   all.push_back(std::make_unique<GaveUpChecker>());
   all.push_back(std::make_unique<BoundsChecker>(options.hot_log_limit_bytes));

@@ -7,6 +7,7 @@
 #include "quorum/boxcar.h"
 #include "storage-node/core/segment_state.h"
 #include "storage-node/io/segment_store.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -66,8 +67,8 @@ void DiskModel::OnPut(NodeIndex node, PgId pg, Lsn first, const BytesRef& bytes)
 }
 
 void DiskModel::OnMeta(NodeIndex node, std::string_view key, std::string_view value) {
-  const auto name = storage_node::ParseMetaKey(key);
-  if (!name.ok()) return;
+  const auto name = NameInVolume(key);
+  if (!name.has_value()) return;
   SeenSegment& segment = segments_[{node, name->pg}];
   if (name->kind == MetaKind::kConfig) {
     const auto config = storage_node::DecodeConfig(value);
@@ -107,8 +108,9 @@ void DiskModel::Read(NodeIndex node, const storage_node::SegmentStore& disk) {
   std::vector<std::pair<PgId, TimelineId>> logs;
   (void)disk.ScanMeta("", [&](std::string_view key, std::string_view value) {
     OnMeta(node, key, value);
-    const auto name = storage_node::ParseMetaKey(key);
-    if (name.ok() && name->kind == MetaKind::kPath) logs.emplace_back(name->pg, name->timeline);
+    const auto name = NameInVolume(key);
+    if (name.has_value() && name->kind == MetaKind::kPath)
+      logs.emplace_back(name->pg, name->timeline);
   });
   for (const auto& [pg, timeline] : logs) {
     (void)disk.ScanLog(pg, timeline, Lsn::None(), [this, node, pg = pg](Lsn first, BytesRef bytes) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage-node/core/segment_state.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -15,6 +16,9 @@ void GcFloorChecker::See(const Event& event) {
   } else if (const auto* opened = std::get_if<EpochOpened>(&event)) {
     if (opened->start->epoch < newest_) return;  // fenced already, and does not know it
     newest_ = opened->start->epoch;
+    // A writer that comes after another one finds the floor as that one left it, who knew nothing
+    // of its read points.
+    if (writer_ != opened->writer) found_ = opened->start->manifest.retained_from;
     writer_ = opened->writer;
   }
 }
@@ -23,8 +27,8 @@ void GcFloorChecker::OnPersisted(const BatchPersisted& persisted) {
   for (const storage_node::StoreOp& op : persisted.batch->ops) {
     const auto* meta = std::get_if<storage_node::PutMeta>(&op);
     if (meta == nullptr) continue;
-    const auto name = storage_node::ParseMetaKey(meta->key);
-    if (!name.ok() || name->kind != storage_node::MetaKind::kManifest) continue;
+    const auto name = NameInVolume(meta->key);
+    if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
     const auto manifest = storage_node::DecodeManifest(meta->value);
     if (!manifest.ok()) continue;
     write_ = manifest->pgs.front().write;
@@ -48,12 +52,14 @@ void GcFloorChecker::Look(const WorldView& world) {
     const storage_node::NodeCore* core = world.core(node);
     if (core == nullptr) continue;
     for (const storage_node::SegmentDescription& d : core->Describe(world.now())) {
+      if (d.timeline != kVolume) continue;
       Expect(d.gc_floor <= retained, "n", node + 1, " has GC floor ", d.gc_floor.value(), " of PG ",
              d.pg.value(), ", and a write quorum keeps no manifest that retains from above ",
              retained.value());
       if (lowest.IsNone()) continue;
-      Expect(d.gc_floor <= lowest, "n", node + 1, " has GC floor ", d.gc_floor.value(), " of PG ",
-             d.pg.value(), ", and process ", writer_, " reads at ", lowest.value());
+      Expect(d.gc_floor <= std::max(lowest, found_), "n", node + 1, " has GC floor ",
+             d.gc_floor.value(), " of PG ", d.pg.value(), ", and process ", writer_, " reads at ",
+             lowest.value());
     }
   }
 }

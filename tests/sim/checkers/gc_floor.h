@@ -25,6 +25,7 @@ class GcFloorChecker : public Checker {
   std::map<NodeIndex, Lsn> retained_from_;  // the highest R that each node has ever kept
   EpochId newest_;
   ProcessId writer_ = 0;
+  Lsn found_;                        // R as that writer found it
   std::map<ProcessId, Lsn> lowest_;  // None(): it holds no read point
 };
 

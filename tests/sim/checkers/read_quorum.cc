@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "quorum/boxcar.h"
 #include "storage-node/core/segment_state.h"
+#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 namespace {
@@ -16,8 +17,8 @@ std::optional<Lsn> SclOnDisk(const DiskModel& disks, const storage_node::Segment
   Lsn scl;
   (void)disk.ScanMeta(storage_node::SegmentMetaPrefix(pg),
                       [&](std::string_view key, std::string_view value) {
-                        const auto name = storage_node::ParseMetaKey(key);
-                        if (!name.ok()) return;
+                        const auto name = NameInVolume(key);
+                        if (!name.has_value()) return;
                         knows = knows || name->kind == storage_node::MetaKind::kConfig;
                         if (name->kind != storage_node::MetaKind::kCoalesced) return;
                         const auto mark = storage_node::DecodeCoalesced(value);

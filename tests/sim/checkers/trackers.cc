@@ -65,6 +65,7 @@ void TrackersChecker::LookAt(const WorldView& world, NodeIndex node) {
   const storage_node::NodeCore* core = world.core(node);
   if (core == nullptr || world.harmed(node)) return;
   for (const storage_node::SegmentDescription& d : core->Describe(world.now())) {
+    if (d.timeline != kVolume) continue;
     const SeenSegment* segment = disks_->Segment(node, d.pg);
     if (segment == nullptr || !segment->path.has_value()) {
       Fail(absl::StrCat("n", node + 1, " has PG ", d.pg.value(), ", and its disk does not"));
