@@ -3,7 +3,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)
-find_package(gRPC REQUIRED)
+find_package(gRPC REQUIRED)  # brings re2::re2
 find_package(RocksDB REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)

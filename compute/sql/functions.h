@@ -12,7 +12,7 @@ namespace hexad::compute::sql {
 inline constexpr std::string_view kServerVersion = "15.0";
 std::string VersionText();
 
-// version(), now(), current_database(), current_schema(), pg_sleep(seconds), gen_random_uuid() ...
+// version(), now(), current_database(), current_schema(). Others come with the catalogue.
 void AddFunctions(sqlite3* db, const std::string& database);
 
 }  // namespace hexad::compute::sql

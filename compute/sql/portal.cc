@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "compute/sql/result_name.h"
 #include "quorum/base/check.h"
 
 namespace hexad::compute::sql {
@@ -134,7 +135,8 @@ std::vector<Column> ColumnsOf(sqlite3_stmt* statement) {
   for (int i = 0; i < sqlite3_column_count(statement); ++i) {
     const Oid type = TypeOfDeclared(sqlite3_column_decltype(statement, i));
     const char* name = sqlite3_column_name(statement, i);
-    columns.push_back({name == nullptr ? "" : name, type, BytesOf(type), Format::kText});
+    columns.push_back(
+        {name == nullptr ? "" : ResultName(name), type, BytesOf(type), Format::kText});
   }
   return columns;
 }

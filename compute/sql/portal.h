@@ -18,7 +18,8 @@ namespace hexad::compute::sql {
 struct PreparedStatement {
   std::string text;  // words.text points into it
   StatementWords words;
-  std::vector<uint32_t> types;  // of $1, $2 ...; kUnspecified where nobody said
+  std::vector<uint32_t> types;           // of $1, $2 ...; kUnspecified where nobody said
+  std::vector<std::string> before = {};  // run before it, in its transaction
   // A COPY: what SQLite is asked for it, and the types of what it is given.
   std::optional<CopyStatement> copy = {};
   std::string copy_sql = {};
@@ -40,10 +41,13 @@ class Portal {
 
   const PreparedStatement& prepared() const { return *prepared_; }
   const StatementWords& words() const { return prepared_->words; }
+  const std::vector<std::string>& before() const { return prepared_->before; }
   // Its rows are a COPY's lines.
   bool copies_out() const { return prepared_->copy.has_value() && !prepared_->copy->from; }
   sqlite3_stmt* statement() const { return statement_.get(); }
-  bool writes() const { return statement_ != nullptr && sqlite3_stmt_readonly(statement()) == 0; }
+  bool writes() const {
+    return statement_ != nullptr && (!before().empty() || sqlite3_stmt_readonly(statement()) == 0);
+  }
 
   // INVALID_ARGUMENT: a value that is none of its type, or not as many as the statement has.
   absl::Status BindValues(const Bind& bind);

@@ -13,7 +13,18 @@ namespace hexad::compute::sql {
 Session::Session(std::unique_ptr<SqlConnection> connection, std::function<void()> granted)
     : connection_(std::move(connection)),
       granted_(std::move(granted)),
-      settings_(connection_->file().database().read_only()) {}
+      settings_(connection_->file().database().read_only()) {
+  // What a statement asks of its own session.
+  connection_->facts().setting = [this](const std::string& name) -> std::optional<std::string> {
+    const auto shown = settings_.Show("show " + name);
+    if (!shown.ok()) return std::nullopt;
+    return shown->value;
+  };
+  connection_->facts().set = [this](const std::string& name, const std::string& value) {
+    Answers answers(out_);
+    return settings_.Change("set " + name + " to '" + value + "'", answers).ok();
+  };
+}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Start(const std::string& vfs,
                                                         const StartupMessage& startup,
@@ -36,6 +47,7 @@ Session::~Session() {
 }
 
 void Session::Greet(uint32_t process, uint32_t secret) {
+  connection_->facts().process = process;
   Answers answers(out_);
   answers.AuthenticationOk();
   settings_.TellAll(answers);

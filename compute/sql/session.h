@@ -24,6 +24,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "compute/sql/dialect.h"
 #include "compute/sql/portal.h"
 #include "compute/sql/settings.h"
 #include "compute/sql/sql_connection.h"
@@ -131,10 +132,13 @@ class Session {
   // session_run.cc
   // The first statement of `sql`, which becomes what follows it; nullptr if that failed.
   std::shared_ptr<PreparedStatement> PrepareFirst(std::string_view& sql, bool lasting);
+  std::shared_ptr<PreparedStatement> PrepareTranslated(std::string_view& sql,
+                                                       Translation translation, bool lasting);
   RunEnd Run(Portal& portal, uint32_t max_rows, bool describe);
   RunEnd RunStatement(Portal& portal, uint32_t max_rows, bool describe);
   bool MayRun(const StatementWords& words);
   bool HasPlaceFor(const Portal& portal);
+  bool RunBefore(const Portal& portal);
   void ChooseSnapshot(bool writes);
   bool Step(Portal& portal);
 

@@ -1,6 +1,7 @@
 // The extended protocol: statements are prepared, bound, run and closed by messages of their own.
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "compute/sql/session.h"
 #include "compute/sql/sql_state.h"
@@ -37,7 +38,7 @@ Session::Next Session::On(const Parse& parse) {
     return refuse(kSyntaxError, "a prepared statement cannot have several commands");
   }
   for (size_t i = 0; i < prepared->types.size() && i < parse.types.size(); ++i) {
-    prepared->types[i] = parse.types[i];
+    if (parse.types[i] != kUnspecified) prepared->types[i] = parse.types[i];
   }
   statements_[std::string(parse.statement)] = std::move(prepared);
   Answers(out_).ParseComplete();
@@ -80,7 +81,8 @@ Session::Next Session::On(const Bind& bind) {
   auto portal = MakePortal(found->second);
   if (!portal.has_value()) return skip();
   if (const absl::Status bound = (*portal)->BindValues(bind); !bound.ok()) {
-    Fail(kBadBinary, std::string(bound.message()));
+    const bool text = absl::StrContains(bound.message(), "invalid input syntax");
+    Fail(text ? kBadText : kBadBinary, std::string(bound.message()));
     return skip();
   }
   portals_[std::string(bind.portal)] = *std::move(portal);
@@ -126,7 +128,8 @@ Session::Next Session::On(const Describe& describe) {
     skips_ = true;
     return Next::kFrame;
   }
-  std::vector<uint32_t> types = found->second->types;
+  // What a client was told, its values are.
+  std::vector<uint32_t>& types = found->second->types;
   for (uint32_t& type : types) type = type == kUnspecified ? uint32_t{kText} : type;
   Answers(out_).ParameterDescription(types);
   auto portal = MakePortal(found->second);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "compute/sql/dialect.h"
 #include "compute/sql/session.h"
 #include "compute/sql/sql_state.h"
 
@@ -17,6 +18,12 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
     const bool copies = prepared->words.kind == StatementKind::kCopy;
     return copies && !PrepareCopy(*prepared, lasting) ? nullptr : prepared;
   }
+  Translation translation = Translate(words.text);
+  if (translation.refusal.has_value()) {
+    Fail(*translation.refusal);
+    return nullptr;
+  }
+  if (translation.text.has_value()) return PrepareTranslated(sql, std::move(translation), lasting);
   ChooseSnapshot(/*writes=*/false);
   auto first = connection_->Prepare(words.text, lasting);
   if (first.result != SQLITE_OK) {
@@ -28,8 +35,38 @@ std::shared_ptr<PreparedStatement> Session::PrepareFirst(std::string_view& sql, 
   prepared->words = WordsOf(prepared->text);
   if (first.statement != nullptr) {
     prepared->types.resize(static_cast<size_t>(ParametersOf(first.statement.get())), kUnspecified);
+    connection_->InferTypes(prepared->text, prepared->types);
   }
   prepared->idle = std::move(first.statement);
+  return prepared;
+}
+
+// What the client said tells the tag; what SQLite gets is the translation.
+std::shared_ptr<PreparedStatement> Session::PrepareTranslated(std::string_view& sql,
+                                                              Translation translation,
+                                                              bool lasting) {
+  auto prepared = std::make_shared<PreparedStatement>();
+  prepared->words = WordsOf(sql);
+  const std::string_view rest = prepared->words.text.substr(translation.length);
+  prepared->text = *std::move(translation.text);
+  prepared->before = std::move(translation.before);
+  prepared->words.text = prepared->text;
+  sql = rest;
+  if (translation.nothing_to_do) {
+    prepared->words.kind = StatementKind::kNothing;
+    return prepared;
+  }
+  ChooseSnapshot(/*writes=*/false);
+  auto only = connection_->Prepare(prepared->text, lasting);
+  if (only.result != SQLITE_OK) {
+    Fail(connection_->LastReport(only.result));
+    return nullptr;
+  }
+  if (only.statement != nullptr) {
+    prepared->types.resize(static_cast<size_t>(ParametersOf(only.statement.get())), kUnspecified);
+    connection_->InferTypes(prepared->text, prepared->types);
+  }
+  prepared->idle = std::move(only.statement);
   return prepared;
 }
 
@@ -48,6 +85,19 @@ bool Session::MayRun(const StatementWords& words) {
 bool Session::HasPlaceFor(const Portal& portal) {
   if (!portal.writes() || portal.begun()) return true;
   return connection_->file().AwaitWriterPlace(granted_);
+}
+
+// What of a statement is statements of its own for SQLite; false: one failed.
+bool Session::RunBefore(const Portal& portal) {
+  if (portal.before().empty() || portal.begun()) return true;
+  EnterImplicit();
+  for (const std::string& sql : portal.before()) {
+    const int result = connection_->Run(sql);
+    if (result == SQLITE_OK) continue;
+    Fail(connection_->LastReport(result));
+    return false;
+  }
+  return true;
 }
 
 Session::RunEnd Session::Run(Portal& portal, uint32_t max_rows, bool describe) {
@@ -91,6 +141,7 @@ Session::RunEnd Session::RunStatement(Portal& portal, uint32_t max_rows, bool de
     Fail("55P03", "another transaction writes, and has not ended in time");
     return RunEnd::kFailed;
   }
+  if (!RunBefore(portal)) return RunEnd::kFailed;
   if (!portal.prepared().copy_types.empty()) return BeginCopyIn(portal);
   const bool rows = sqlite3_column_count(portal.statement()) > 0;
   const bool introduced = (describe && rows) || portal.copies_out();

@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
   }
   sqlite3_set_authorizer(db, Authorize, nullptr);
   AddFunctions(db, database);
+  connection->facts_.database = database;
   AddVolumeFunctions(db, *file, std::move(clone));
   AddVolumeTables(db, *file);
   return connection;
@@ -57,6 +58,14 @@ absl::StatusOr<std::unique_ptr<SqlConnection>> SqlConnection::Open(const std::st
 SqlConnection::~SqlConnection() { sqlite3_close_v2(db_); }
 
 SqlConnection::Prepared SqlConnection::Prepare(std::string_view sql, bool lasting) {
+  Prepared prepared = PrepareOnce(sql, lasting);
+  if (prepared.result != SQLITE_ERROR || has_catalogue_) return prepared;
+  AddCatalogue(db_, facts_);
+  has_catalogue_ = true;
+  return PrepareOnce(sql, lasting);
+}
+
+SqlConnection::Prepared SqlConnection::PrepareOnce(std::string_view sql, bool lasting) {
   Prepared prepared;
   if (sql.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     prepared.result = SQLITE_TOOBIG;

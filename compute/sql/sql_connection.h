@@ -7,8 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "compute/sql/catalogue.h"
+#include "compute/sql/parameter_types.h"
 #include "compute/sql/volume_functions.h"
 #include "compute/sql/wire.h"
 #include "compute/vfs/sqlite_vfs.h"
@@ -37,12 +40,18 @@ class SqlConnection {
     std::string_view rest;
     int result = SQLITE_OK;  // otherwise LastReport says why there is no statement
   };
-  // `lasting`: it will be run many times.
+  // `lasting`: it will be run many times. The first statement that fails may want the catalogue,
+  // whose tables and functions are there from then on.
   Prepared Prepare(std::string_view sql, bool lasting);
   // Runs a statement of our own. An SQLite result code.
   int Run(const std::string& sql) {
     return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   }
+  // Of parameters whose types the client does not say.
+  void InferTypes(std::string_view sql, std::vector<uint32_t>& types) const {
+    InferParameterTypes(db_, sql, types);
+  }
+  SessionFacts& facts() { return facts_; }
   // Of the call that failed last.
   Report LastReport(int result) const;
 
@@ -53,10 +62,13 @@ class SqlConnection {
   void Interrupt() { sqlite3_interrupt(db_); }
 
  private:
+  Prepared PrepareOnce(std::string_view sql, bool lasting);
   SqlConnection(sqlite3* db, DatabaseFile* file) : db_(db), file_(file) {}
 
   sqlite3* const db_;
   DatabaseFile* const file_;
+  SessionFacts facts_;
+  bool has_catalogue_ = false;
 };
 
 }  // namespace hexad::compute::sql

@@ -32,6 +32,11 @@ constexpr std::array kOfText = {
     Pair{"not authorized", "42501"},
     Pair{"integer overflow", "22003"},
     Pair{"malformed JSON", "22P02"},
+    Pair{"invalid input syntax", "22P02"},
+    Pair{"invalid regular expression", "2201B"},
+    Pair{"out of range", "22003"},
+    Pair{"unrecognized configuration parameter", "42704"},
+    Pair{"is not supported", "0A000"},
 };
 
 std::string_view OfStatement(std::string_view message) {

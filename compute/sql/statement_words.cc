@@ -57,6 +57,7 @@ constexpr std::array kKinds = {
     KindOfWord{"REPLACE", StatementKind::kSqlite, "INSERT 0", true},
     KindOfWord{"UPDATE", StatementKind::kSqlite, "UPDATE", true},
     KindOfWord{"DELETE", StatementKind::kSqlite, "DELETE", true},
+    KindOfWord{"TRUNCATE", StatementKind::kSqlite, "TRUNCATE TABLE"},
     KindOfWord{"VACUUM", StatementKind::kSqlite, "VACUUM"},
     KindOfWord{"ANALYZE", StatementKind::kSqlite, "ANALYZE"},
     KindOfWord{"REINDEX", StatementKind::kSqlite, "REINDEX"},
@@ -152,7 +153,8 @@ StatementWords WordsOf(std::string_view sql) {
     words.kind = StatementKind::kSqlite;
     // "CREATE UNIQUE INDEX" and "CREATE TEMP TABLE" are told by their last word, as "CREATE INDEX".
     std::string object = tokens.size() > 1 ? Upper(tokens[1]) : "";
-    const bool qualified = object == "UNIQUE" || object == "TEMP" || object == "TEMPORARY";
+    const bool qualified =
+        object == "UNIQUE" || object == "TEMP" || object == "TEMPORARY" || object == "UNLOGGED";
     if (qualified && tokens.size() > 2) object = Upper(tokens[2]);
     words.tag = object.empty() ? first : absl::StrCat(first, " ", object);
     return words;

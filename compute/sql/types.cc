@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "compute/sql/function_values.h"
 
 namespace hexad::compute::sql {
 namespace {
@@ -144,6 +145,7 @@ absl::Status BindBinary(sqlite3_stmt* statement, int index, Oid type, std::strin
       sqlite3_bind_double(statement, index, std::bit_cast<double>(FromBigEndian(bytes)));
       return absl::OkStatus();
     case kBytea:
+    case kUnspecified:  // only a client with bytes sends them so, without asking what they are
       return BindBlob(statement, index, bytes);
     case kNumeric:
       return absl::InvalidArgumentError("numeric parameters are taken in text only");
@@ -177,6 +179,7 @@ Oid TypeOfDeclared(const char* declared) {
   if (declared == nullptr) return kText;
   const std::string name = absl::AsciiStrToUpper(declared);
   if (Has(name, "BOOL")) return kBool;
+  if (Has(name, "INTERVAL")) return kText;  // no INT
   if (Has(name, "BIGINT") || Has(name, "INT8") || Has(name, "BIGSERIAL")) return kInt8;
   if (Has(name, "SMALLINT") || Has(name, "INT2")) return kInt2;
   if (Has(name, "INT") || Has(name, "SERIAL")) return kInt4;
@@ -191,7 +194,16 @@ Oid TypeOfDeclared(const char* declared) {
 Oid TypeOfValue(sqlite3_value* value) {
   switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-      return kInt8;
+      switch (sqlite3_value_subtype(value)) {
+        case kIsBool:
+          return kBool;
+        case kIsInt2:
+          return kInt2;
+        case kIsInt4:
+          return kInt4;
+        default:
+          return kInt8;
+      }
     case SQLITE_FLOAT:
       return kFloat8;
     case SQLITE_BLOB:
