@@ -1,5 +1,5 @@
-// hexad sql [VOLUME] [--at LSN|TIME|-30s] [-c "..."]: SQL on a volume, now or as it was. With -c the
-// statements of one query, so of one transaction; else psql, for people and for what is piped.
+// hexad sql [VOLUME] [--at LSN|TIME|-30s] [-c "..."]: SQL on a volume, now or as it was. With -c
+// the statements of one query, so of one transaction; else psql, for people and for what is piped.
 #include <libpq-fe.h>
 #include <unistd.h>
 
@@ -157,8 +157,8 @@ std::string ConnectionString(const std::string& address, const std::string& data
                       " user=hexad dbname=", database, " sslmode=disable connect_timeout=15");
 }
 
-// psql takes this process's place: keys, signals and the exit code are its own. A script ends at its
-// first error.
+// psql takes this process's place: keys, signals and the exit code are its own. A script ends at
+// its first error.
 absl::Status BecomePsql(const std::string& connection, bool script) {
   const char* const stop = script ? "ON_ERROR_STOP=1" : "ON_ERROR_STOP=0";
   execlp("psql", "psql", "--set", stop, connection.c_str(), static_cast<char*>(nullptr));

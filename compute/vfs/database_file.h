@@ -94,7 +94,7 @@ class DatabaseFile {
   WriteWindow window_;
   std::optional<uint64_t> size_;     // as far as the transaction knows
   std::optional<uint64_t> lineage_;  // of the pages that SQLite may hold
-  Lsn of_snapshot_;  // what of it may not be durable yet
+  Lsn of_snapshot_;                  // what of it may not be durable yet
   Lsn seen_;
   Lsn committed_;
   absl::Status trouble_;
