@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compute/sql/dialect.h"
 #include "compute/sql/session.h"
 #include "compute/sql/sql_state.h"
 
@@ -76,6 +77,12 @@ bool Session::PrepareCopy(PreparedStatement& prepared, bool lasting) {
   ChooseSnapshot(/*writes=*/false);
   if (prepared.copy->from && !PlanCopyIn(prepared)) return false;
   if (!prepared.copy->from) prepared.copy_sql = SelectFor(*prepared.copy);
+  Translation translation = Translate(prepared.copy_sql);
+  if (translation.refusal.has_value()) {
+    Fail(*translation.refusal);
+    return false;
+  }
+  if (translation.text.has_value()) prepared.copy_sql = *std::move(translation.text);
   auto first = connection_->Prepare(prepared.copy_sql, lasting);
   if (first.statement == nullptr) {
     Fail(connection_->LastReport(first.result));

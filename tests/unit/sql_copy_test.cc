@@ -75,6 +75,9 @@ TEST_F(SqlCopyTest, LinesBecomeRowsAndRowsLines) {
   EXPECT_THAT(CopyOut("copy (select b, a from t where a < 3 order by a desc) to stdout csv header"),
               ElementsAre("b,a\n", "two,2\n", "one,1\n", "COPY 2"));
   EXPECT_THAT(CopyOut("copy t (b) to stdout csv"), ElementsAre("one\n", "two\n", "\n", "COPY 3"));
+  EXPECT_THAT(CopyOut("copy (select '7'::int + a from public.t where a = 1) to stdout"),
+              ElementsAre("8\n", "COPY 1"))
+      << "PostgreSQL's words";
 }
 
 TEST_F(SqlCopyTest, AWrongLineUndoesAll) {
