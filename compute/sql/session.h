@@ -35,6 +35,14 @@ namespace hexad::compute::sql {
 // Answers are sent when they are this many, so that a large result never is in memory whole.
 inline constexpr size_t kSendBytes = 256 << 10;
 
+// A Query message that is being answered.
+struct SimpleQuery {
+  std::string text;
+  std::string_view rest;
+  bool one_of_many = false;
+  std::unique_ptr<Portal> portal;
+};
+
 // Belongs to one thread at a time; only Cancel may be called beside.
 class Session {
  public:
@@ -82,12 +90,6 @@ class Session {
   TransactionState state() const;
 
  private:
-  struct SimpleQuery {
-    std::string text;
-    std::string_view rest;
-    bool one_of_many = false;
-    std::unique_ptr<Portal> portal;
-  };
   // How a portal's run came to a stop.
   enum class RunEnd : uint8_t { kDone, kFailed, kFull, kPlace, kCopyIn };
   // A COPY FROM STDIN: the client's frames are its lines.
