@@ -1,5 +1,5 @@
 // hexad bench write: redo at full speed into a volume of its own, and what it cost. hexad bench
-// time-travel: what backtracks and clones cost.
+// time-travel: what backtracks and clones cost. hexad bench overwrites: what garbage costs.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -13,6 +13,7 @@
 #include "cli/load/floor_rounds.h"
 #include "cli/load/load_report.h"
 #include "cli/load/load_trace.h"
+#include "cli/load/overwrites_bench.h"
 #include "cli/load/time_travel_bench.h"
 #include "cli/progress.h"
 #include "cli/verbs/verbs.h"
@@ -95,12 +96,39 @@ void AddTimeTravel(CLI::App& bench, Session& session) {
   });
 }
 
+void AddOverwrites(CLI::App& bench, Session& session) {
+  CLI::App* verb = bench.add_subcommand(
+      "overwrites", "The same pages over and over: the price of garbage, and whether it goes");
+  verb->fallthrough();
+  auto options = std::make_shared<OverwritesOptions>();
+  const auto number = CLI::Range(uint64_t{1}, uint64_t{1'000'000});
+  verb->add_option("--seconds", options->seconds, "How long each run writes")
+      ->check(number)
+      ->capture_default_str();
+  verb->add_option("--rounds", options->rounds, "Of two runs each")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1'000}))
+      ->capture_default_str();
+  verb->add_option("--record-bytes", options->record_bytes, "Bytes that a record writes")
+      ->check(number)
+      ->capture_default_str();
+  verb->add_option("--pages", options->pages, "The working set")
+      ->check(number)
+      ->capture_default_str();
+  verb->add_option("--depth", options->depth, "MTRs in flight")
+      ->check(number)
+      ->capture_default_str();
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return RunOverwritesBench(session, *options); };
+  });
+}
+
 }  // namespace
 
 void AddBench(CLI::App& app, Session& session) {
   CLI::App* bench = app.add_subcommand("bench", "Measure");
   bench->require_subcommand(1);
   AddTimeTravel(*bench, session);
+  AddOverwrites(*bench, session);
   CLI::App* verb = bench->add_subcommand("write", "Many MTRs in flight on a volume of their own");
   verb->fallthrough();
   auto options = std::make_shared<BenchOptions>();
