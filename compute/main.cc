@@ -36,6 +36,7 @@ constexpr Duration kOpenCloneTimeout = Duration::Seconds(20);
 constexpr Duration kOpenForSqlTimeout = Duration::Seconds(10);
 using FoundVolume = absl::StatusOr<std::shared_ptr<Volume>>;
 constexpr int kMaxThreads = 64;
+constexpr uint64_t kFewFiles = 4096;
 constexpr long kLookEveryNanos = 200'000'000;
 constexpr std::chrono::seconds kSweepEvery{20};
 
@@ -138,6 +139,10 @@ absl::StatusOr<std::unique_ptr<sql::Server>> StartSql(const Flags& flags, OpenVo
 }
 
 int Run(const Flags& flags, const sigset_t& signals) {
+  if (const uint64_t files = process::RaiseFileLimit(); files < kFewFiles) {
+    spdlog::warn("only {} open files are allowed; raise the limit (ulimit -n) to {} or more", files,
+                 kFewFiles);
+  }
   const auto topology = topology::LoadTopology(flags.topology);
   if (!topology.ok()) return Fail(topology.status());
   auto metrics_server = metrics::MetricsServer::Start(flags.metrics);
@@ -203,7 +208,6 @@ int main(int argc, char** argv) {
     return code == 0 ? 0 : hexad::compute::kWrongUsage;
   }
   hexad::process::StartLog("hexad-compute", flags.log_level);
-  hexad::process::RaiseFileLimit();
   const sigset_t signals = hexad::process::BlockStopSignals();  // only Watch takes them
   return hexad::compute::Run(flags, signals);
 }

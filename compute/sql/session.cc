@@ -99,7 +99,9 @@ void Session::Fail(Report report) {
     failed_ = true;
     if (!savepoints_ && connection_->in_transaction()) connection_->Run("rollback");
   }
-  if (!connection_->in_transaction()) connection_->file().LeaveWriterPlace();
+  // Nothing is written: it neither needs the place nor waits for it, even in a transaction that
+  // goes on from a savepoint.
+  if (connection_->file().lock() < FileLock::kReserved) connection_->file().LeaveWriterPlace();
 }
 
 Session::Next Session::End(std::string_view sqlstate, std::string message) {

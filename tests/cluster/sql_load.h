@@ -67,8 +67,9 @@ class SqlLoad {
 };
 
 // What the database says now, compared with what clients were told: every committed transfer is
-// there, no refused one is, no money was made or lost, and SQLite finds its file whole. Empty if
-// all that holds, else what does not.
+// there, no refused one is, each account holds what the transfers that are there leave it, and
+// SQLite finds its file whole. Reads rows and balances one after the other: nobody writes
+// meanwhile. Empty if all that holds, else what does not.
 std::string Compare(int port, const SqlOutcomes& told);
 
 }  // namespace hexad::cluster_test
