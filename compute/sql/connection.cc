@@ -14,6 +14,7 @@ namespace hexad::compute::sql {
 namespace {
 
 constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kWriteBytes = 64 << 10;
 constexpr size_t kIdleBytes = 4 << 10;  // a buffer larger than this is given back
 constexpr std::chrono::seconds kStartTimeout{60};
 
@@ -77,6 +78,7 @@ Connection::~Connection() { all_.Remove(process_); }
 void Connection::Start() {
   asio::error_code ignored;  // a client that is gone already is found out by the first read
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  ProbeWhenIdle();
   if (!all_.Add(shared_from_this())) {
     Refuse(kTooManyConnections, "sorry, too many clients already");
     return;
@@ -122,9 +124,12 @@ void Connection::AwaitBytes() {
     in_.erase(0, taken_);
   }
   taken_ = 0;
+  BeginTurn(TurnKind::kBytes);
   socket_.async_wait(asio::ip::tcp::socket::wait_read,
                      [self = shared_from_this()](const asio::error_code& error) {
-                       if (!error && !self->closed_) self->ReadBytes();
+                       if (error || self->closed_) return;
+                       self->EndTurn();
+                       self->ReadBytes();
                      });
 }
 
@@ -185,7 +190,8 @@ void Connection::On(const StartupMessage& startup) {
   });
   if (!session.ok()) {
     const bool unknown = absl::IsNotFound(session.status());
-    return Refuse(unknown ? kUnknownDatabase : kCannotConnectNow,
+    const bool bad_value = absl::IsInvalidArgument(session.status());
+    return Refuse(unknown ? kUnknownDatabase : (bad_value ? kBadValue : kCannotConnectNow),
                   std::string(session.status().message()));
   }
   {
@@ -280,15 +286,22 @@ void Connection::Send(bool last) {
       });
 }
 
+// However little of it the client takes, it has acted.
 void Connection::Write(std::string bytes, bool last) {
   sending_ = std::move(bytes);
-  asio::async_write(socket_, asio::buffer(sending_),
-                    [self = shared_from_this(), last](const asio::error_code& error, size_t) {
-                      if (self->sending_.capacity() > kIdleBytes)
-                        std::string().swap(self->sending_);
-                      if (error || last) return self->Close();
-                      if (!self->closed_) self->Work();
-                    });
+  BeginTurn(TurnKind::kTakeWritten);
+  asio::async_write(
+      socket_, asio::buffer(sending_),
+      [self = shared_from_this()](const asio::error_code& error, size_t taken) -> size_t {
+        if (taken > 0 && !error) self->BeginTurn(TurnKind::kTakeWritten);
+        return error ? 0 : kWriteBytes;
+      },
+      [self = shared_from_this(), last](const asio::error_code& error, size_t) {
+        self->EndTurn();
+        if (self->sending_.capacity() > kIdleBytes) std::string().swap(self->sending_);
+        if (error || last) return self->Close();
+        if (!self->closed_) self->Work();
+      });
 }
 
 }  // namespace hexad::compute::sql

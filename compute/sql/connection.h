@@ -2,10 +2,12 @@
 #pragma once
 
 #include <asio.hpp>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "compute/sql/server.h"
@@ -62,8 +64,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Write(std::string bytes, bool last);
   void Post(void (Connection::*next)());
 
+  // connection_turn.cc
+  // From BeginTurn to EndTurn it is the client that has to act.
+  enum class TurnKind : uint8_t { kBytes, kTakeWritten };
+  using TimePoint = std::chrono::steady_clock::time_point;
+  void ProbeWhenIdle();
+  void BeginTurn(TurnKind kind);
+  void EndTurn();
+  std::optional<TimePoint> IdleUntil() const;
+  std::optional<TimePoint> SilentUntil() const;
+  void AwaitTurn();
+  void LookAtTurn();
+  void EndSilent(const char* why);
+
   asio::ip::tcp::socket socket_;
-  asio::steady_timer timer_;
+  asio::steady_timer timer_;  // of the start, the wait for the place, or the turn: one at a time
   Connections& all_;
   uint32_t process_ = 0;
   uint32_t secret_ = 0;
@@ -73,6 +88,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::mutex session_mutex_;  // its coming; Cancel looks from another thread
   std::unique_ptr<Session> session_;
   bool awaits_place_ = false;
+  uint64_t turn_ = 0;  // counts beginnings and ends
+  TurnKind turn_kind_ = TurnKind::kBytes;
+  TimePoint turn_began_;
+  bool turn_awaited_ = false;  // by timer_
   bool closed_ = false;
 };
 

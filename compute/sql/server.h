@@ -26,6 +26,8 @@ struct ServerOptions {
   size_t max_connections = 2'000;
   MakeClone clone = nullptr;  // of hexad_clone(); without it there are no clones
   Duration place_timeout = Duration::Seconds(60);  // how long a statement waits to be the writer
+  // How long the writer may say nothing, and take nothing, while others wait for its place.
+  Duration silent_writer_timeout = Duration::Seconds(30);
 };
 
 // NOT_FOUND: no such volume is open here; UNAVAILABLE: it is being opened.

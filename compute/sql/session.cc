@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Start(const std::string& vfs,
   auto connection = SqlConnection::Open(vfs, database, std::move(clone));
   if (!connection.ok()) return connection.status();
   std::unique_ptr<Session> session(new Session(*std::move(connection), std::move(granted)));
-  session->settings_.Start(startup);
+  if (auto status = session->settings_.Start(startup); !status.ok()) return status;
   return session;
 }
 

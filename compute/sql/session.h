@@ -53,7 +53,8 @@ class Session {
     kEnd,    // send out(), and close
   };
 
-  // `granted` is called on any thread. NOT_FOUND, UNAVAILABLE: as SqlConnection::Open.
+  // `granted` is called on any thread. NOT_FOUND, UNAVAILABLE: as SqlConnection::Open;
+  // INVALID_ARGUMENT: a setting that the client asks for has no such value.
   static absl::StatusOr<std::unique_ptr<Session>> Start(const std::string& vfs,
                                                         const StartupMessage& startup,
                                                         MakeClone clone,
@@ -84,6 +85,12 @@ class Session {
   // It will not be durable: what is in out() was not so, and the client is told why.
   void NotDurable(const absl::Status& why);
 
+  // How long the client may say nothing now; nullopt: for ever.
+  std::optional<Duration> IdleLimit() const;
+  // Undoes what is not committed and leaves the writer's place. Nothing may follow.
+  void Abandon();
+
+  DatabaseFile& file() const { return connection_->file(); }
   Volume& volume() const { return connection_->file().database().volume(); }
   // The statement that runs, or waits, ends with query_canceled. Thread-safe.
   void Cancel();

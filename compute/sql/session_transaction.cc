@@ -123,6 +123,29 @@ void Session::TransactionEnded() {
   connection_->file().LeaveWriterPlace();
 }
 
+std::optional<Duration> Session::IdleLimit() const {
+  const bool idle = transaction_ == Transaction::kExplicit && !HasWork() && !copy_in_.has_value();
+  const Duration limit = idle ? settings_.IdleInTransaction() : Duration();
+  return limit == Duration() ? std::nullopt : std::optional(limit);
+}
+
+// A statement outside of a transaction that has written, and has rows to give yet, would be
+// committed when it is let go of.
+void Session::Abandon() {
+  const auto stop = [this](Portal& portal) {
+    if (!portal.begun() || portal.finished()) return;
+    connection_->Interrupt();
+    sqlite3_step(portal.statement());  // not the portal's: it may hold a row back
+  };
+  if (query_.has_value() && query_->portal != nullptr) stop(*query_->portal);
+  for (auto& [name, portal] : portals_) stop(*portal);
+  copy_in_.reset();
+  query_.reset();
+  running_ = nullptr;
+  portals_.clear();
+  RollBack();
+}
+
 // The writer's place and the snapshot are taken by the statements that need them.
 void Session::EnterImplicit() {
   if (transaction_ != Transaction::kNone) return;

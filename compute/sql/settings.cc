@@ -9,6 +9,8 @@
 #include "absl/strings/str_split.h"
 #include "compute/sql/functions.h"
 #include "compute/sql/statement_words.h"
+#include "compute/sql/time_setting.h"
+#include "quorum/base/check.h"
 
 namespace hexad::compute::sql {
 namespace {
@@ -31,11 +33,27 @@ constexpr std::array<std::string_view, 5> kServers = {"server_version", "server_
                                                       "integer_datetimes", "in_hot_standby",
                                                       "server_version_num"};
 
+constexpr char kIdleInTransaction[] = "idle_in_transaction_session_timeout";
+
 std::string Lower(std::string_view text) { return absl::AsciiStrToLower(std::string(text)); }
 
 std::string Unquoted(std::string_view token) {
   const bool quoted = token.size() >= 2 && (token.front() == '\'' || token.front() == '"');
   return std::string(quoted ? token.substr(1, token.size() - 2) : token);
+}
+
+// As it will be shown. INVALID_ARGUMENT: it is no value of that parameter.
+absl::StatusOr<std::string> ValueOf(const std::string& name, const std::string& value) {
+  if (name == "client_encoding" && !SameWord(value, "UTF8") && !SameWord(value, "UTF-8") &&
+      !SameWord(value, "UNICODE")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("client_encoding ", value, ": text is UTF8 here, nothing else"));
+  }
+  if (name != kIdleInTransaction) return value;
+  const auto time = ParseTime(value);
+  if (time.ok()) return ShowTime(*time);
+  return absl::InvalidArgumentError(absl::StrCat("invalid value for parameter \"", name,
+                                                 "\": ", std::string(time.status().message())));
 }
 
 // "TIME ZONE 'UTC'", "SESSION CHARACTERISTICS AS TRANSACTION ...": words of their own.
@@ -74,6 +92,7 @@ Settings::Settings(bool read_only) {
              {"bytea_output", "hex"},
              {"statement_timeout", "0"},
              {"lock_timeout", "60s"},
+             {kIdleInTransaction, "0"},
              {"synchronous_commit", "on"}};
   at_start_ = values_;
 }
@@ -84,15 +103,20 @@ void Settings::Put(const std::string& name, std::string value) {
   if (values_.size() < kMaxNames || values_.contains(name)) values_[name] = std::move(value);
 }
 
-void Settings::Start(const StartupMessage& startup) {
+absl::Status Settings::Start(const StartupMessage& startup) {
   for (const auto& [name, value] : startup.parameters) {
     if (name == "user") Put("session_authorization", value);
     const bool of_the_connection = name == "user" || name == "database" || name == "options" ||
                                    name == "replication" || name.starts_with("_pq_");
     const bool servers = std::ranges::count(kServers, Lower(name)) > 0;
-    if (!of_the_connection && !servers) Put(Lower(name), value);
+    if (of_the_connection || servers) continue;
+    absl::StatusOr<std::string> taken = value;
+    if (Lower(name) == kIdleInTransaction) taken = ValueOf(kIdleInTransaction, value);
+    if (!taken.ok()) return taken.status();
+    Put(Lower(name), *std::move(taken));
   }
   at_start_ = values_;
+  return absl::OkStatus();
 }
 
 void Settings::TellAll(Answers& answers) const {
@@ -126,16 +150,19 @@ absl::Status Settings::Change(std::string_view statement, Answers& answers) {
   std::string value = absl::StrJoin(words, "");
   const bool to_default = resets || SameWord(value, "DEFAULT");
   if (to_default) value = at_start_.contains(name) ? at_start_.at(name) : "";
-  if (name == "client_encoding" && !SameWord(value, "UTF8") && !SameWord(value, "UTF-8") &&
-      !SameWord(value, "UNICODE")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("client_encoding ", value, ": text is UTF8 here, nothing else"));
-  }
-  Put(name, value);
+  auto checked = ValueOf(name, value);
+  if (!checked.ok()) return checked.status();
+  Put(name, *std::move(checked));
   for (const std::string_view told : kTold) {
     if (Lower(told) == name) answers.ParameterStatus(told, values_.at(name));
   }
   return absl::OkStatus();
+}
+
+Duration Settings::IdleInTransaction() const {
+  const auto time = ParseTime(values_.at(kIdleInTransaction));
+  INVARIANT(time.ok());
+  return *time;
 }
 
 absl::StatusOr<Settings::Shown> Settings::Show(std::string_view statement) const {

@@ -1,5 +1,6 @@
 // A session's parameters, as SET and SHOW know them. What drivers send at start is taken and told
-// again; nothing here changes what SQLite does.
+// again; nothing here changes what SQLite does. One is heeded: how long a client may be idle in a
+// transaction.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "compute/sql/wire.h"
+#include "quorum/base/instant.h"
 
 namespace hexad::compute::sql {
 
@@ -18,7 +20,8 @@ class Settings {
   explicit Settings(bool read_only);
 
   // What the client asked for when it connected: "application_name", "options=-c x=y" ...
-  void Start(const StartupMessage& startup);
+  // INVALID_ARGUMENT: a value that is none.
+  absl::Status Start(const StartupMessage& startup);
   // Those that a client is told at start, and whenever they change.
   void TellAll(Answers& answers) const;
 
@@ -31,6 +34,8 @@ class Settings {
     std::string value;
   };
   absl::StatusOr<Shown> Show(std::string_view statement) const;
+  // Zero: for ever.
+  Duration IdleInTransaction() const;
 
  private:
   void Put(const std::string& name, std::string value);

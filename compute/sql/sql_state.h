@@ -22,6 +22,7 @@ inline constexpr std::string_view kBadText = "22P02";
 inline constexpr std::string_view kReadOnlyTransaction = "25006";
 inline constexpr std::string_view kFailedTransaction = "25P02";
 inline constexpr std::string_view kNoTransaction = "25P01";
+inline constexpr std::string_view kIdleInTransaction = "25P03";
 inline constexpr std::string_view kActiveTransaction = "25001";
 inline constexpr std::string_view kUnknownStatement = "26000";
 inline constexpr std::string_view kUnknownPortal = "34000";

@@ -128,6 +128,16 @@ bool Database::WriterPlaceTaken() const {
   return writer_ != nullptr;
 }
 
+bool Database::HasWriterPlace(const void* who) const {
+  const std::lock_guard lock(mutex_);
+  return writer_ == who;
+}
+
+bool Database::HoldsOthersUp(const void* who) const {
+  const std::lock_guard lock(mutex_);
+  return writer_ == who && !waiters_.empty();
+}
+
 absl::Status Database::Commit(const void* who, const WriteWindow& window, Snapshot& snapshot) {
   Mtr mtr = window.Seal();
   {

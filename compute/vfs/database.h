@@ -70,6 +70,9 @@ class Database {
   // Whoever waits longest is next. Ends `who`'s own waiting as well; no effect if there was none.
   void LeaveWriterPlace(const void* who);
   bool WriterPlaceTaken() const;
+  bool HasWriterPlace(const void* who) const;
+  // It has the place, and somebody waits for it.
+  bool HoldsOthersUp(const void* who) const;
 
   // Orders what the window has, and makes `snapshot` the result: its read point is the commit. Does
   // not wait for durability. The errors of Volume::CommitAfter. REQUIRES: `who` has the writer's

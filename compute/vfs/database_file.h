@@ -53,6 +53,8 @@ class DatabaseFile {
     return database_->AwaitWriterPlace(this, std::move(granted));
   }
   void LeaveWriterPlace() { database_->LeaveWriterPlace(this); }
+  bool HasWriterPlace() const { return database_->HasWriterPlace(this); }
+  bool HoldsOthersUp() const { return database_->HoldsOthersUp(this); }
 
   absl::StatusOr<LockOutcome> Lock(FileLock lock);
   void Unlock(FileLock lock);

@@ -18,8 +18,16 @@ namespace hexad::unit {
 // SQLite keeps one list of VFSs, so a process has one server; every test has a volume of its own.
 class SqlEndpoint {
  public:
-  static SqlEndpoint& The() {
-    static auto* const endpoint = new SqlEndpoint;
+  static compute::sql::ServerOptions Defaults() {
+    compute::sql::ServerOptions options;
+    options.threads = 4;
+    options.max_connections = 200;
+    options.place_timeout = Duration::Millis(400);
+    return options;
+  }
+  // Who asks first says what it is like.
+  static SqlEndpoint& The(const compute::sql::ServerOptions& options = Defaults()) {
+    static auto* const endpoint = new SqlEndpoint(options);
     return *endpoint;
   }
   int port() const { return server_->port(); }
@@ -30,11 +38,7 @@ class SqlEndpoint {
   }
 
  private:
-  SqlEndpoint() {
-    compute::sql::ServerOptions options;
-    options.threads = 4;
-    options.max_connections = 200;
-    options.place_timeout = Duration::Millis(400);
+  explicit SqlEndpoint(const compute::sql::ServerOptions& options) {
     auto server = compute::sql::Server::Start(
         options, [this](const std::string& name) { return Find(name); });
     EXPECT_TRUE(server.ok()) << server.status();
