@@ -46,6 +46,7 @@ struct Flags {
   std::string listen = "127.0.0.1:0";
   std::string metrics;
   std::string sql;
+  std::string password_file;
   std::string log_level = "info";
   std::vector<std::string> volumes;
 };
@@ -122,6 +123,11 @@ absl::Status Watch(const sigset_t& signals, OpenVolumes& volumes, ComputeService
 absl::StatusOr<std::unique_ptr<sql::Server>> StartSql(const Flags& flags, OpenVolumes& volumes) {
   if (flags.sql.empty()) return nullptr;
   sql::ServerOptions options;
+  if (!flags.password_file.empty()) {
+    auto passwords = sql::Passwords::Load(flags.password_file);
+    if (!passwords.ok()) return passwords.status();
+    options.passwords = std::make_shared<const sql::Passwords>(*std::move(passwords));
+  }
   options.listen = flags.sql;
   options.clone = [&volumes](const CloneSpec& spec) {
     return volumes.CloneAndOpen(spec, kOpenCloneTimeout);
@@ -196,6 +202,8 @@ int main(int argc, char** argv) {
   app.add_option("--listen", flags.listen, "host:port of ComputeService")->capture_default_str();
   app.add_option("--metrics", flags.metrics, "host:port of /metrics; empty for none");
   app.add_option("--sql", flags.sql, "host:port of PostgreSQL's protocol; empty for none");
+  app.add_option("--password-file", flags.password_file,
+                 "who may log in to SQL, a line user:password each; empty: whoever reaches it");
   app.add_option("--volume", flags.volumes, "volumes to open at start, by comma")->delimiter(',');
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember(hexad::process::LogLevels()))

@@ -155,6 +155,7 @@ void Connection::Work() {
 }
 
 bool Connection::TakeFirstFrame() {
+  if (login_ != nullptr) return TakeLoginFrame();
   const std::string_view bytes = std::string_view(in_).substr(taken_);
   const auto size = FirstFrameSize(bytes);
   if (!size.ok()) {
@@ -184,7 +185,7 @@ bool Connection::TakeFirstFrame() {
   return false;
 }
 
-void Connection::On(const StartupMessage& startup) {
+void Connection::Open(const StartupMessage& startup) {
   auto session = Session::Start(kVfsName, startup, all_.options().clone, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Post(&Connection::GoOnIfWaiting);
   });

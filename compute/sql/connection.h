@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "compute/sql/login.h"
 #include "compute/sql/server.h"
 #include "compute/sql/session.h"
 
@@ -56,13 +57,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Work();
   bool TakeFirstFrame();
   bool TakeFrame();
-  void On(const StartupMessage& startup);
+  void Open(const StartupMessage& startup);
   void Refuse(std::string_view sqlstate, std::string message);
   void AwaitPlace();
   void GoOnIfWaiting();
   void Send(bool last);
   void Write(std::string bytes, bool last);
   void Post(void (Connection::*next)());
+
+  // connection_login.cc
+  void On(const StartupMessage& startup);
+  bool TakeLoginFrame();
+  void TakeProof(std::string_view frame);
 
   // connection_turn.cc
   // From BeginTurn to EndTurn it is the client that has to act.
@@ -85,7 +91,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string in_;
   size_t taken_ = 0;  // of in_
   std::string sending_;
-  std::mutex session_mutex_;  // its coming; Cancel looks from another thread
+  std::unique_ptr<Login> login_;  // until the session is there, if passwords are asked for
+  std::mutex session_mutex_;      // its coming; Cancel looks from another thread
   std::unique_ptr<Session> session_;
   bool awaits_place_ = false;
   uint64_t turn_ = 0;  // counts beginnings and ends

@@ -113,6 +113,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                                                       FindVolume find) {
   const auto at = EndpointOf(options.listen);
   if (!at.ok()) return at.status();
+  if (options.passwords == nullptr && !at->address().is_loopback()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("SQL on ", options.listen,
+                     " would let in whoever reaches it: give a password file, or listen on "
+                     "127.0.0.1"));
+  }
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // one lock less that all connections share
   // What a connection takes before it needs it, times the thousand that may be idle: twenty pages
   // and 48 KB by default. MISUSE (SQLite runs already, in a test) changes nothing but that.

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "compute/engine.h"
+#include "compute/sql/passwords.h"
 #include "compute/sql/volume_functions.h"
 
 namespace hexad::compute::sql {
@@ -21,7 +22,9 @@ namespace hexad::compute::sql {
 inline constexpr char kVfsName[] = "hexad";
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";  // trust: whoever reaches it is let in
+  std::string listen = "127.0.0.1:0";
+  // nullptr: trust. Whoever reaches the port is let in, so that may be on loopback only.
+  std::shared_ptr<const Passwords> passwords = nullptr;
   int threads = 16;
   size_t max_connections = 2'000;
   MakeClone clone = nullptr;  // of hexad_clone(); without it there are no clones

@@ -15,6 +15,7 @@ inline constexpr std::string_view kConnectionFailure = "08006";
 inline constexpr std::string_view kProtocolViolation = "08P01";
 inline constexpr std::string_view kResolutionUnknown = "08007";  // COMMIT_UNKNOWN
 inline constexpr std::string_view kFeatureNotSupported = "0A000";
+inline constexpr std::string_view kWrongPassword = "28P01";
 inline constexpr std::string_view kBadBinary = "22P03";
 inline constexpr std::string_view kOutOfRange = "22003";
 inline constexpr std::string_view kBadValue = "22023";

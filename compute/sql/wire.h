@@ -120,6 +120,10 @@ class Answers {
   explicit Answers(std::string& out) : out_(out) {}
 
   void AuthenticationOk();
+  // The one mechanism; then what the server says in it, and its last word.
+  void AuthenticationSasl(std::string_view mechanism);
+  void AuthenticationSaslContinue(std::string_view data);
+  void AuthenticationSaslFinal(std::string_view data);
   void ParameterStatus(std::string_view name, std::string_view value);
   void BackendKeyData(uint32_t process, uint32_t secret);
   void ReadyForQuery(TransactionState state);

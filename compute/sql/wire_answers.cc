@@ -50,6 +50,25 @@ void Answers::AuthenticationOk() {
   PutU32(0, out_);
 }
 
+void Answers::AuthenticationSasl(std::string_view mechanism) {
+  const Message message('R', out_);
+  PutU32(10, out_);
+  PutString(mechanism, out_);
+  PutString("", out_);
+}
+
+void Answers::AuthenticationSaslContinue(std::string_view data) {
+  const Message message('R', out_);
+  PutU32(11, out_);
+  out_.append(data);
+}
+
+void Answers::AuthenticationSaslFinal(std::string_view data) {
+  const Message message('R', out_);
+  PutU32(12, out_);
+  out_.append(data);
+}
+
 void Answers::ParameterStatus(std::string_view name, std::string_view value) {
   const Message message('S', out_);
   PutString(name, out_);

@@ -32,9 +32,10 @@ struct PqAnswer {
 
 class PqClient {
  public:
-  PqClient(int port, const std::string& database)
+  // `more`: further words of libpq's connection string.
+  PqClient(int port, const std::string& database, const std::string& more = "")
       : connection_(PQconnectdb(absl::StrCat("host=127.0.0.1 port=", port, " user=tester dbname=",
-                                             database, " sslmode=disable connect_timeout=10")
+                                             database, " sslmode=disable connect_timeout=10 ", more)
                                     .c_str())) {
     PQsetNoticeProcessor(
         connection_.get(), [](void*, const char*) {}, nullptr);
