@@ -150,6 +150,21 @@ TEST_F(SqlSilenceTest, WhoIsIdleOutsideOfATransactionIsLeftAlone) {
   EXPECT_EQ(client->Ask("commit").tag, "COMMIT");
 }
 
+// What it read is not durable yet: it is the server that is silent.
+TEST_F(SqlSilenceTest, WhoWaitsForItsAnswerIsNotIdle) {
+  const auto client = Client();
+  client->Ask("set idle_in_transaction_session_timeout to '200ms'");
+  volume_->durable_at_once = false;
+  auto other = std::async(std::launch::async, [&] { return Insert(1); });
+  ASSERT_TRUE(volume_->AwaitWaiting(1));
+  ASSERT_TRUE(client->Ask("begin").ok());
+  PQsendQuery(client->raw(), "select count(*) from t");
+  EXPECT_FALSE(Heard(*client, milliseconds(500)));
+  volume_->MakeDurable();
+  EXPECT_EQ(client->Taken(PQgetResult(client->raw())).Text(), "1");
+  EXPECT_EQ(other.get().tag, "INSERT 0 1");
+}
+
 TEST_F(SqlSilenceTest, TheTimeoutIsSetAndShownWithPostgresqlsUnits) {
   const auto client = Client();
   const auto shown = [&](const std::string& value) {
