@@ -14,7 +14,8 @@ namespace hexad::storage_node {
 
 // Up to where each hot log was dropped already. Drops that all start at zero would pile up as
 // nested range tombstones, whose cost grows with their square; this lets each start where the last
-// one ended. A log that is not in here (after a restart) is dropped from zero once.
+// one ended. A log that is not in here (after a restart) is dropped from zero once, and so is one
+// whose files are to be deleted: the tombstones of earlier drops go with them.
 using DroppedLogs = std::map<std::pair<PgId, TimelineId>, Lsn>;
 
 // One atomic write in the making. Add the operations in order; the effects on DroppedLogs hold only

@@ -21,6 +21,8 @@ namespace hexad::storage_node {
 struct StoreOptions {
   size_t memory_bytes = 64 << 20;     // block cache and memtables: see rocksdb_tuning.h
   uint64_t reserve_bytes = 64 << 20;  // free space kept for meta and drops
+  // A drop of log gives back whole files once the tables hold so much of what it drops.
+  uint64_t reclaim_bytes = 32 << 20;
   // None: the machine's. Tests plant faults here.
   std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;
 };

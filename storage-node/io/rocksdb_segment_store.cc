@@ -96,16 +96,47 @@ absl::Status RocksDbSegmentStore::Write(const std::vector<const StoreBatch*>& ba
   if (auto status = CheckSpace(batches); !status.ok()) return status;
   absl::ReaderMutexLock use(&database_mutex_);
   INVARIANT(database_ != nullptr);
+  const std::vector<DropLog> reclaimed = TakeReclaimable(batches);
   RocksDbBatch translated(*database_, dropped_logs_, EncodedBytes(batches));
   for (const StoreBatch* batch : batches) {
     for (const StoreOp& op : batch->ops) translated.Add(op);
   }
-  // With a segment or a timeline, whole files are deleted, which no power cut takes back: its drop
-  // must be durable.
-  const bool sync = durability == Durability::kSynced || !translated.dropped_prefixes().empty();
+  // Where whole files are deleted, which no power cut takes back, the drop must be durable, and all
+  // that was written before it.
+  const bool sync = durability == Durability::kSynced || !translated.dropped_prefixes().empty() ||
+                    !reclaimed.empty();
   if (auto status = WriteToDatabase(translated, sync); !status.ok()) return status;
   for (const std::string& prefix : translated.dropped_prefixes()) DeleteFilesOf(prefix);
+  for (const DropLog& drop : reclaimed) {
+    DeleteFiles(kLogFamily, LogKey(drop.pg, drop.timeline, Lsn::None()),
+                LogKey(drop.pg, drop.timeline, drop.below));
+  }
   return absl::OkStatus();
+}
+
+// A range tombstone alone leaves what it hides in the lowest level until more log than that has
+// come down on it. The drops for which files will be deleted instead: each starts at zero again,
+// because the tombstones of earlier drops lie in those files, and a file that is only in part below
+// the drop stays and must stay hidden.
+std::vector<DropLog> RocksDbSegmentStore::TakeReclaimable(
+    const std::vector<const StoreBatch*>& batches) {
+  std::vector<DropLog> reclaimable;
+  for (const StoreBatch* batch : batches) {
+    for (const StoreOp& op : batch->ops) {
+      const auto* drop = std::get_if<DropLog>(&op);
+      if (drop == nullptr || drop->below.IsNone()) continue;
+      const std::string begin = LogKey(drop->pg, drop->timeline, Lsn::None());
+      const std::string end = LogKey(drop->pg, drop->timeline, drop->below);
+      const rocksdb::Range range(begin, end);
+      uint64_t bytes = 0;
+      const rocksdb::Status known = database_->db().GetApproximateSizes(
+          rocksdb::SizeApproximationOptions(), database_->family(kLogFamily), &range, 1, &bytes);
+      if (!known.ok() || bytes < options_.reclaim_bytes) continue;
+      dropped_logs_.erase({drop->pg, drop->timeline});
+      reclaimable.push_back(*drop);
+    }
+  }
+  return reclaimable;
 }
 
 absl::Status RocksDbSegmentStore::WriteToDatabase(RocksDbBatch& batch, bool sync) {
@@ -192,18 +223,24 @@ absl::Status RocksDbSegmentStore::Closed() const {
       absl::StrCat("the store in ", directory_, " waits for free space to recover its database"));
 }
 
-// Gives the space back at once; the range tombstones of the drop hide what shares a file with
-// others. A failure only delays that until compaction, so it is not one.
 void RocksDbSegmentStore::DeleteFilesOf(const std::string& begin) {
-  const std::string end = PrefixEnd(begin);
+  for (const ColumnFamily family : {kLogFamily, kPagesFamily}) {
+    DeleteFiles(family, begin, PrefixEnd(begin));
+  }
+}
+
+// Gives space back at once: files that lie wholly in [begin, end), to the end of all keys if `end`
+// is empty. The range tombstone of the drop hides what shares a file with others; it was written
+// just now, so it is in none of these files. A failure only delays that until compaction, so it is
+// not one.
+void RocksDbSegmentStore::DeleteFiles(ColumnFamily family, const std::string& begin,
+                                      const std::string& end) {
   const rocksdb::Slice first(begin);
   const rocksdb::Slice last(end);
-  for (const ColumnFamily family : {kLogFamily, kPagesFamily}) {
-    rocksdb::DeleteFilesInRange(&database_->db(), database_->family(family), &first,
-                                end.empty() ? nullptr : &last,
-                                /*include_end=*/false)
-        .PermitUncheckedError();
-  }
+  rocksdb::DeleteFilesInRange(&database_->db(), database_->family(family), &first,
+                              end.empty() ? nullptr : &last,
+                              /*include_end=*/false)
+      .PermitUncheckedError();
 }
 
 absl::Status RocksDbSegmentStore::Flush() {
@@ -214,6 +251,18 @@ absl::Status RocksDbSegmentStore::Flush() {
   const rocksdb::Status status =
       database_->db().Flush(rocksdb::FlushOptions(), database_->families());
   return status.ok() ? absl::OkStatus() : WriteFailed(status);
+}
+
+absl::Status RocksDbSegmentStore::Compact() {
+  if (auto status = Flush(); !status.ok()) return status;
+  absl::ReaderMutexLock use(&database_mutex_);
+  if (database_ == nullptr) return Closed();
+  for (rocksdb::ColumnFamilyHandle* family : database_->families()) {
+    const rocksdb::Status compacted =
+        database_->db().CompactRange(rocksdb::CompactRangeOptions(), family, nullptr, nullptr);
+    if (!compacted.ok()) return absl::InternalError(compacted.ToString());
+  }
+  return absl::OkStatus();
 }
 
 uint64_t RocksDbSegmentStore::ApproximateBytes() const { return DirectoryBytes(directory_); }

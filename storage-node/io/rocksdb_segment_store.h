@@ -68,6 +68,8 @@ class RocksDbSegmentStore : public SegmentStore {
 
   // Moves everything into tables, as happens by itself when memory fills. For tests and benches.
   absl::Status Flush();
+  // And everything down to the lowest level, without what was dropped.
+  absl::Status Compact();
 
  private:
   enum class Space : uint8_t {
@@ -92,7 +94,11 @@ class RocksDbSegmentStore : public SegmentStore {
   absl::Status WriteFailed(const rocksdb::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Stop(absl::Status reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  std::vector<DropLog> TakeReclaimable(const std::vector<const StoreBatch*>& batches)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
   void DeleteFilesOf(const std::string& begin) ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
+  void DeleteFiles(ColumnFamily family, const std::string& begin, const std::string& end)
+      ABSL_SHARED_LOCKS_REQUIRED(database_mutex_);
   absl::Status Closed() const;
 
   const std::string directory_;
