@@ -84,6 +84,9 @@ int FileControl(sqlite3_file* file, int what, void* argument) {
     case SQLITE_FCNTL_VFSNAME:
       *static_cast<char**>(argument) = sqlite3_mprintf("hexad");
       return SQLITE_OK;
+    case SQLITE_FCNTL_LOCKSTATE:
+      *static_cast<int*>(argument) = static_cast<int>(In(file).lock());
+      return SQLITE_OK;
     case SQLITE_FCNTL_HAS_MOVED:
       *static_cast<int*>(argument) = 0;
       return SQLITE_OK;

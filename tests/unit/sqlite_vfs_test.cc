@@ -53,6 +53,7 @@ class Connection {
     return rows_;
   }
   DatabaseFile& file() { return *FileOf(db_); }
+  sqlite3* raw() const { return db_; }
 
  private:
   static int Take(void* rows, int columns, char** values, char**) {
@@ -106,6 +107,22 @@ TEST_F(SqliteVfs, ThereIsOneWriterAndReadersDoNotMind) {
   one->Ask("rollback");
   EXPECT_THAT(two->Ask("begin immediate; select count(*) from t; commit"), ElementsAre("0"));
   EXPECT_EQ(volume->mtr_bytes().size(), 1u) << "only the table's creation";
+}
+
+// What PRAGMA lock_status shows, in a library that has it.
+TEST_F(SqliteVfs, TheLockThatIsHeldCanBeAsked) {
+  const auto lock = [this] {
+    int state = -1;
+    EXPECT_EQ(sqlite3_file_control(one->raw(), "main", SQLITE_FCNTL_LOCKSTATE, &state), SQLITE_OK);
+    return state;
+  };
+  EXPECT_EQ(lock(), SQLITE_LOCK_NONE);
+  one->Ask("begin; select * from t");
+  EXPECT_EQ(lock(), SQLITE_LOCK_SHARED);
+  one->Ask("insert into t values(1, 'x')");
+  EXPECT_EQ(lock(), SQLITE_LOCK_RESERVED);
+  one->Ask("commit");
+  EXPECT_EQ(lock(), SQLITE_LOCK_NONE);
 }
 
 TEST_F(SqliteVfs, ACommitIsOneMtrOfByteRanges) {
