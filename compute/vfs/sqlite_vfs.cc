@@ -57,6 +57,19 @@ int FullPathname(sqlite3_vfs*, const char* name, int size, char* out) {
   return SQLITE_OK;
 }
 
+// Extensions are the system's files. SQLite calls these without asking whether they are there.
+void* DlOpen(sqlite3_vfs* vfs, const char* file) {
+  return SystemOf(vfs)->xDlOpen(SystemOf(vfs), file);
+}
+void DlError(sqlite3_vfs* vfs, int size, char* out) {
+  SystemOf(vfs)->xDlError(SystemOf(vfs), size, out);
+}
+using DlSymbol = void (*)();
+DlSymbol DlSym(sqlite3_vfs* vfs, void* library, const char* symbol) {
+  return SystemOf(vfs)->xDlSym(SystemOf(vfs), library, symbol);
+}
+void DlClose(sqlite3_vfs* vfs, void* library) { SystemOf(vfs)->xDlClose(SystemOf(vfs), library); }
+
 int Randomness(sqlite3_vfs* vfs, int count, char* out) {
   return SystemOf(vfs)->xRandomness(SystemOf(vfs), count, out);
 }
@@ -90,6 +103,10 @@ absl::Status RegisterVfs(const char* name, DatabaseDirectory& directory) {
   vfs.xDelete = Delete;
   vfs.xAccess = Access;
   vfs.xFullPathname = FullPathname;
+  vfs.xDlOpen = DlOpen;
+  vfs.xDlError = DlError;
+  vfs.xDlSym = DlSym;
+  vfs.xDlClose = DlClose;
   vfs.xRandomness = Randomness;
   vfs.xSleep = Sleep;
   vfs.xCurrentTime = CurrentTime;

@@ -109,6 +109,14 @@ TEST_F(SqliteVfs, ThereIsOneWriterAndReadersDoNotMind) {
   EXPECT_EQ(volume->mtr_bytes().size(), 1u) << "only the table's creation";
 }
 
+TEST_F(SqliteVfs, AnExtensionThatIsNotThereIsAnError) {
+  ASSERT_EQ(sqlite3_enable_load_extension(one->raw(), 1), SQLITE_OK);
+  char* message = nullptr;
+  EXPECT_EQ(sqlite3_load_extension(one->raw(), "/nowhere/at_all", nullptr, &message), SQLITE_ERROR);
+  EXPECT_THAT(std::string(message), ::testing::HasSubstr("/nowhere/at_all"));
+  sqlite3_free(message);
+}
+
 // What PRAGMA lock_status shows, in a library that has it.
 TEST_F(SqliteVfs, TheLockThatIsHeldCanBeAsked) {
   const auto lock = [this] {
