@@ -44,10 +44,9 @@ echo "tests in the files that passed: $(awk '$2 == "passed" { n += $4 } END { pr
 # The first sign in a file of what it needs of a VFS that ours does not offer; not a diagnosis.
 while read -r name; do
   file=$(grep -m1 "/$name.test$" files)
-  reason=$(awk -F'\t' '{ print $1 }' "$here/veryquick_signs.tsv" | while read -r pattern; do
-    grep -qiE "$pattern" "$file" && { echo "$pattern"; break; }
-  done)
-  what=$(awk -F'\t' -v p="$reason" '$1 == p { print $2 }' "$here/veryquick_signs.tsv")
+  what=$(while IFS=$'\t' read -r pattern why; do
+    grep -qiE "$pattern" "$file" && { echo "$why"; break; }
+  done <"$here/veryquick_signs.tsv")
   printf '%s\t%s\n' "${what:-no sign}" "$name"
 done <differs.txt | sort >why.txt
 cut -f1 why.txt | uniq -c
