@@ -170,7 +170,8 @@ absl::Status DatabaseFile::Overlay(uint64_t offset, std::string_view bytes) {
 }
 
 absl::Status DatabaseFile::Write(uint64_t offset, std::string_view bytes) {
-  INVARIANT(lock_ >= FileLock::kReserved);
+  // Whoever opens with nolock=1 never asks for one.
+  if (lock_ < FileLock::kReserved) return absl::FailedPreconditionError("written without a lock");
   const auto size = Size();
   if (!size.ok()) return size.status();
   const uint64_t end = offset + bytes.size();

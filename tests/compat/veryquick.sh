@@ -45,7 +45,7 @@ echo "tests in the files that passed: $(awk '$2 == "passed" { n += $4 } END { pr
 while read -r name; do
   file=$(grep -m1 "/$name.test$" files)
   what=$(while IFS=$'\t' read -r pattern why; do
-    grep -qiE "$pattern" "$file" && { echo "$why"; break; }
+    grep -qiE -e "$pattern" "$file" && { echo "$why"; break; }
   done <"$here/veryquick_signs.tsv")
   printf '%s\t%s\n' "${what:-no sign}" "$name"
 done <differs.txt | sort >why.txt

@@ -117,6 +117,13 @@ TEST_F(SqliteVfs, AnExtensionThatIsNotThereIsAnError) {
   sqlite3_free(message);
 }
 
+TEST_F(SqliteVfs, WhoWritesWithoutALockIsRefused) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(one->raw(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  EXPECT_EQ(file->pMethods->xWrite(file, "x", 1, 0), SQLITE_IOERR_WRITE);
+  EXPECT_THAT(two->Ask("pragma integrity_check"), ElementsAre("ok"));
+}
+
 // What PRAGMA lock_status shows, in a library that has it.
 TEST_F(SqliteVfs, TheLockThatIsHeldCanBeAsked) {
   const auto lock = [this] {
