@@ -2,9 +2,10 @@
 {
   row = $1 SUBSEP $2
   if (!(row in mtrs)) order[++count] = row
-  mtrs[row] += $3; boxcars[row] += $4; sent[row] += $5
+  mtrs[row] += $3; any += $3; boxcars[row] += $4; sent[row] += $5
 }
 END {
+  if (!any) { print "  not measured: the metrics showed no MTR"; exit }
   printf "%-22s %7s %10s %16s %22s\n", "load", "clients", "log bytes", "sent to six", "page shipping to six"
   for (i = 1; i <= count; ++i) {
     row = order[i]
