@@ -28,6 +28,7 @@ hexad_settle() {
   sleep 0.3
 }
 
+# On 2026-11-23 one request for the compute's /metrics ended the compute, so this is only done when asked for.
 # The sum of a counter of the volume's writer; 0, and curl's complaint, if there is no answer: what the table
 # of bytes then says is that they were not measured.
 hexad_counter() {

@@ -38,12 +38,12 @@ load_clean() { sysbench_on "$1" "$2" cleanup >/dev/null; }
 # SYSTEM LOAD CLIENTS: one cell, as load clients system tps p50 p99 errors/s.
 load_measure() {
   local system=$1 load=$2 count=$3 figures
-  if [[ $system == hexad ]]; then hexad_bytes_before; fi
+  if [[ -n $bytes && $system == hexad ]]; then hexad_bytes_before; fi
   case $load in
     pgbench-*) figures=$(pgbench_cell "$@") ;;
     *) figures=$(sysbench_cell "$@") ;;
   esac
-  if [[ $system == hexad ]]; then hexad_bytes_after "$load" "$count" "$figures"; fi
+  if [[ -n $bytes && $system == hexad ]]; then hexad_bytes_after "$load" "$count" "$figures"; fi
   echo "$load $count $system $figures"
   "${system}_settle"
 }
