@@ -27,6 +27,6 @@ END {
     split(row, names, SUBSEP)
     errors = (row, "hexad") in seen ? median(row SUBSEP "hexad", 7) : 0
     printf "%-22s %7s |  %s |  %s |  %s | %10s %7s%s\n", names[1], names[2], figures(row SUBSEP "hexad"), figures(row SUBSEP "postgresql"),
-      figures(row SUBSEP "mariadb"), ratio(row, "postgresql"), ratio(row, "mariadb"), errors > 0 ? sprintf("  (%.0f 40001/s)", errors) : ""
+      figures(row SUBSEP "mariadb"), ratio(row, "postgresql"), ratio(row, "mariadb"), (errors > 0 ? sprintf("  (%.0f 40001/s)", errors) : "")
   }
 }
