@@ -4,7 +4,7 @@
 // Buckets: 1 wide up to 64, then 32 per power of two, up to 2^32.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,7 +36,8 @@ class Histogram {
   static int BucketOf(uint64_t value);
   static uint64_t EndOf(int bucket);
 
-  std::array<uint64_t, kBuckets> buckets_{};
+  // On the heap: what is made of many histograms is copied on threads with small stacks.
+  std::vector<uint64_t> buckets_ = std::vector<uint64_t>(size_t{kBuckets}, 0);
   uint64_t count_ = 0;
   uint64_t sum_ = 0;
   uint64_t max_ = 0;

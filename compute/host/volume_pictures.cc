@@ -51,6 +51,9 @@ VolumeStatus VolumeHost::Status() const {
   return status;
 }
 
+// The thread that answers Prometheus has a stack of 100 KiB.
+static_assert(sizeof(VolumeStatistics) < 4096);
+
 VolumeStatistics VolumeHost::Statistics() const {
   const std::lock_guard lock(mutex_);
   VolumeStatistics statistics = statistics_;

@@ -45,6 +45,16 @@ class BenchWriter : public testing::Test {
                          cluster_.folder().root() + "/bench.log"};
 };
 
+TEST_F(BenchWriter, AndTheComputeBothAnswerPrometheusMoreThanOnce) {
+  const auto compute = launcher::ParseAddress(cluster_.launcher().record().compute_metrics);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(unit::HttpGet(compute->port, "/metrics"),
+                HasSubstr("hexad_compute_writable{volume=\"main\"} 1"));
+    EXPECT_THAT(Metrics(), HasSubstr("hexad_compute_writable{volume=\"bench\"} 1"));
+  }
+  EXPECT_EQ(Volume("main").at("writer"), "compute");
+}
+
 TEST_F(BenchWriter, IsNamedWithItsProcessAndItsEndpoint) {
   const nlohmann::json volume = Volume("bench");
   EXPECT_EQ(volume.at("writer"), "bench");
