@@ -2,10 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <array>
 #include <chrono>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "compute/sql/sql_state.h"
@@ -19,7 +19,7 @@ constexpr size_t kIdleBytes = 4 << 10;  // a buffer larger than this is given ba
 constexpr std::chrono::seconds kStartTimeout{60};
 
 uint32_t RandomSecret() {
-  static thread_local std::random_device device;
+  std::random_device device;
   return device();
 }
 
@@ -135,8 +135,9 @@ void Connection::AwaitBytes() {
 
 void Connection::ReadBytes() {
   // One for all connections of a thread: a large one each, now and then, would leave holes in the
-  // heap between what idle connections keep.
-  static thread_local std::array<char, kReadBytes> bytes;
+  // heap between what idle connections keep. On the heap: every thread of the process pays for
+  // thread-local storage with its stack, and that of a library's thread may have 100 KiB.
+  static thread_local std::vector<char> bytes(kReadBytes);
   asio::error_code error;
   socket_.non_blocking(true, error);
   const size_t count = socket_.read_some(asio::buffer(bytes), error);
