@@ -2,11 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "tests/contract/directory_watch.h"
 #include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
@@ -92,15 +91,12 @@ TEST_F(RocksDbReclaim, WhatAnEarlierDropHidesStaysHidden) {
   Fill();
   Drop(420);  // too little for its files
   const size_t tables = Tables();
+  DirectoryWatch watch(directory_.path());
   for (int i = 0; i < 4; ++i) {  // so many flushes start a compaction into the level below
     Put(421);
     ASSERT_EQ(store_->Flush(), absl::OkStatus());
   }
-  const auto began = std::chrono::steady_clock::now();
-  while (Tables() > tables + 1) {
-    ASSERT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  while (Tables() > tables + 1) ASSERT_TRUE(watch.AwaitChanges(1));
   ASSERT_EQ(Log(), From(420));
   Drop(424);
   EXPECT_EQ(Log(), From(424));

@@ -22,10 +22,10 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// Small memtables, so that a test of some MiB reaches tables and compactions, and no reserve of
-// space.
+// Small memtables, so that a test of some MiB reaches tables, compactions and files that go with
+// dropped log, and no reserve of space.
 inline StoreOptions SmallStore() {
-  return StoreOptions{.memory_bytes = 2 << 20, .reserve_bytes = 0};
+  return StoreOptions{.memory_bytes = 2 << 20, .reserve_bytes = 0, .reclaim_bytes = 16 << 10};
 }
 
 // Flips one bit of the file at `offset`; negative offsets count from its end.
