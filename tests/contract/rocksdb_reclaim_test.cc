@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/contract/directory_watch.h"
+#include "tests/contract/fault_file_system.h"
 #include "tests/contract/tested_store.h"
 
 namespace hexad::storage_node {
@@ -24,6 +25,7 @@ class RocksDbReclaim : public testing::Test {
     StoreOptions options = SmallStore();
     options.memory_bytes = 64 * kMiB;  // some 170 boxcars in a file
     options.reclaim_bytes = reclaim_bytes;
+    options.file_system = faults_;
     auto opened = RocksDbSegmentStore::Open(directory_.path(), options);
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
@@ -54,6 +56,7 @@ class RocksDbReclaim : public testing::Test {
   size_t Tables() { return FilesEnding(directory_.path(), ".sst").size(); }
 
   TemporaryDirectory directory_;
+  std::shared_ptr<FaultFileSystem> faults_ = std::make_shared<FaultFileSystem>();
   std::unique_ptr<RocksDbSegmentStore> store_;
 };
 
@@ -73,6 +76,18 @@ TEST_F(RocksDbReclaim, TheFilesOfDroppedLogAreGoneWhenTheDropReturns) {
   EXPECT_EQ(Log(), From(kBoxcars - 50));
   Open(kMiB);
   EXPECT_EQ(Log(), From(kBoxcars - 50));
+}
+
+// A power cut would take the drop, and the page versions before it, but not bring the files back.
+TEST_F(RocksDbReclaim, FilesGoOnlyOnceTheDropIsDurable) {
+  Open(kMiB);
+  Fill();
+  const size_t tables = Tables();
+  faults_->Arm(Fault::kSyncFails, ".log");
+  const StoreBatch drop{{DropLog{kPg, kMain, Lsn(kBoxcars - 50)}}};
+  EXPECT_FALSE(store_->Write({&drop}, Durability::kOrdered).ok());
+  EXPECT_EQ(faults_->strikes(), 1);
+  EXPECT_EQ(Tables(), tables);
 }
 
 TEST_F(RocksDbReclaim, LittleDroppedLogIsLeftToCompaction) {
