@@ -184,7 +184,7 @@ absl::Status DatabaseFile::Write(uint64_t offset, std::string_view bytes) {
 }
 
 absl::Status DatabaseFile::Truncate(uint64_t size) {
-  INVARIANT(lock_ >= FileLock::kReserved);
+  if (lock_ < FileLock::kReserved) return absl::FailedPreconditionError("cut without a lock");
   const uint64_t whole = (size + page_size_ - 1) / page_size_;
   window_.Truncate(PageNo(static_cast<uint32_t>(whole)));
   // The rest of a page that was cut in the middle.

@@ -220,6 +220,7 @@ TEST_F(Cli, WhatBreaksAQuorumIsRefusedUnlessForced) {
   ASSERT_EQ(BenchWrite().exit_code, 0);
   ASSERT_EQ(Run({"kill", "az:a"}).exit_code, 0);
   EXPECT_EQ(BenchWrite().exit_code, 0) << "an AZ may be lost";
+  for (const char* node : {"n3", "n4", "n5", "n6"}) ASSERT_TRUE(BecomesUp(node).ok()) << node;
   const Outcome refused = Run({"kill", "n3"});
   EXPECT_EQ(refused.exit_code, kRefused) << refused.Said();
   EXPECT_THAT(refused.err, HasSubstr("--force"));

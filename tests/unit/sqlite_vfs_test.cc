@@ -121,6 +121,7 @@ TEST_F(SqliteVfs, WhoWritesWithoutALockIsRefused) {
   sqlite3_file* file = nullptr;
   sqlite3_file_control(one->raw(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
   EXPECT_EQ(file->pMethods->xWrite(file, "x", 1, 0), SQLITE_IOERR_WRITE);
+  EXPECT_EQ(file->pMethods->xTruncate(file, 0), SQLITE_IOERR_TRUNCATE);
   EXPECT_THAT(two->Ask("pragma integrity_check"), ElementsAre("ok"));
 }
 
