@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "quorum/path_fold.h"
 
 namespace hexad::backtrack {
 
@@ -40,6 +41,35 @@ absl::StatusOr<std::optional<size_t>> BranchOf(const PgPath& known, Lsn vdl,
                                             known.path.Describe(), " up to ", vdl.value()));
 }
 
+namespace {
+
+// One of each PG's, which must all be one history. An epoch that is half begun may have told it to
+// some of them more shortly than the others know it.
+absl::StatusOr<std::vector<PgPath>> OfEachPg(std::vector<std::vector<PgPath>> told) {
+  const PgPath* shortest = &told.front().front();
+  for (const auto& of_pg : told) {
+    for (const PgPath& history : of_pg) {
+      if (history.path.steps().size() < shortest->path.steps().size()) shortest = &history;
+    }
+  }
+  const PgPath like = *shortest;
+  std::vector<PgPath> histories;
+  for (const auto& of_pg : told) {
+    histories.push_back(quorum::FoldedLike(of_pg.front(), like));
+    for (const PgPath& history : of_pg) {
+      if (!(quorum::FoldedLike(history, like) == histories.back())) {
+        return absl::DataLossError("two segments of a PG tell two histories");
+      }
+    }
+    if (!(histories.back().path == like.path)) {
+      return absl::DataLossError("the segments of two PGs tell two histories");
+    }
+  }
+  return histories;
+}
+
+}  // namespace
+
 absl::StatusOr<std::vector<PgPath>> NewestCommonHistory(
     const std::vector<std::vector<const PgPath*>>& answers) {
   std::set<EpochId, std::greater<>> candidates;  // newest first: it is nearly always the first
@@ -64,23 +94,15 @@ absl::StatusOr<std::vector<PgPath>> NewestCommonHistory(
   if (chosen == candidates.end()) {
     return absl::DataLossError("the PGs' segments share no history");
   }
-  std::vector<PgPath> histories;
+  std::vector<std::vector<PgPath>> told;  // by PG
   for (const auto& of_pg : answers) {
-    std::optional<PgPath> told;
+    told.emplace_back();
     for (const PgPath* begun : of_pg) {
       auto history = quorum::HistoryOf(*begun, *chosen);
-      if (!history.has_value()) continue;
-      if (told.has_value() && !(*told == *history)) {
-        return absl::DataLossError("two segments of a PG tell two histories");
-      }
-      told = std::move(history);
-    }
-    histories.push_back(*std::move(told));
-    if (!(histories.back().path == histories.front().path)) {
-      return absl::DataLossError("the segments of two PGs tell two histories");
+      if (history.has_value()) told.back().push_back(*std::move(history));
     }
   }
-  return histories;
+  return OfEachPg(std::move(told));
 }
 
 absl::Status CheckFork(const std::optional<CommitPoint>& before,

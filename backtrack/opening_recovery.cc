@@ -84,10 +84,11 @@ void OpeningRun::AfterInventories() {
 // The new epoch's path in every PG. The inventories came from peers: what they prove may be no
 // place where this history can fork.
 absl::Status OpeningRun::PlanForks() {
+  const Foldable foldable = WhatMayFold();
   first_lsn_ = NextFirstLsn(*pgs_.front().parent, recovered_->vdl, options_.lal);
   for (size_t i = 0; i < pgs_.size(); ++i) {
-    auto path =
-        pgs_[i].parent->TryFork(epoch_, recovered_->vdl, first_lsn_, recovered_->pgs[i].tail);
+    auto path = Folded(*pgs_[i].parent, foldable)
+                    .TryFork(epoch_, recovered_->vdl, first_lsn_, recovered_->pgs[i].tail);
     if (!path.ok()) {
       return absl::DataLossError(
           absl::StrCat("volume ", manifest_.name, ", PG ", i,

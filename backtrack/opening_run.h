@@ -128,6 +128,14 @@ class OpeningRun {
   Geometry TakeNewest(const std::vector<quorum::Manifest>& manifests);
   absl::Status ChooseParent();
   absl::Status PlanForks();
+  // What of the parent's history need not be told step by step any more (docs/fork.md, Short
+  // paths).
+  struct Foldable {
+    EpochId settled;  // everything before it; the root if nothing may
+    Lsn retained;     // branches that end below are over at every segment
+  };
+  Foldable WhatMayFold() const;
+  static quorum::PgPath Folded(quorum::PgPath parent, const Foldable& foldable);
   void OfferReadOnly();
   void Enter(Phase phase);
   void StartOver();  // after a random pause, twice as long each time: contenders part by it

@@ -45,6 +45,7 @@ struct Encoder {
   void operator()(const quorum::Promised& in) const {
     v1::Promised* wire = out->mutable_promised();
     ToWire(in.begun, wire->mutable_begun());
+    ToWire(in.settled, wire->mutable_settled());
     if (in.manifest) ToWire(*in.manifest, wire->mutable_manifest());
   }
   void operator()(const quorum::InventoryTaken& in) const {
@@ -145,7 +146,7 @@ absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Polled& wire) {
 absl::StatusOr<SegmentAnswer> Decode(Envelope from, const v1::Promised& wire) {
   auto begun = PathOrNoneFromWire(wire.begun());
   if (!begun.ok()) return begun.status();
-  quorum::Promised promised{from, *std::move(begun), std::nullopt};
+  quorum::Promised promised{from, *std::move(begun), std::nullopt, FromWire(wire.settled())};
   if (auto status = KeepManifest(wire, promised.manifest); !status.ok()) return status;
   return promised;
 }

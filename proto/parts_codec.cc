@@ -109,6 +109,7 @@ void HistoryToWire(const History& history, Wire* out) {
     ToWire(step.epoch, wire->mutable_epoch());
     wire->set_first_lsn(step.first_lsn.value());
     wire->set_last_lsn(step.last_lsn.value());
+    wire->set_backtracked(step.backtracked);
   }
   for (Lsn tail : history.tails) out->add_tails(tail.value());
 }
@@ -119,7 +120,8 @@ absl::Status HistoryFromWire(const Wire& wire, History& history) {
   steps.reserve(static_cast<size_t>(wire.steps_size()));
   for (const v1::PathStep& step : wire.steps()) {
     steps.push_back(quorum::PathStep{TimelineId(step.timeline()), FromWire(step.epoch()),
-                                     Lsn(step.first_lsn()), Lsn(step.last_lsn())});
+                                     Lsn(step.first_lsn()), Lsn(step.last_lsn()),
+                                     step.backtracked()});
   }
   if (steps.empty()) return absl::InvalidArgumentError("history without a single epoch");
   auto path = quorum::Path::FromSteps(std::move(steps));

@@ -137,6 +137,9 @@ struct Promised {
   Envelope from;
   PgPath begun;
   std::optional<Manifest> manifest;  // at a timeline's first PG
+  // The newest epoch of `begun` such that what lies before it is one and done with here
+  // (docs/fork.md, Short paths). EpochId() if there is none.
+  EpochId settled = EpochId();
 };
 
 struct InventoryTaken {

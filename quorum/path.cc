@@ -68,7 +68,7 @@ Lsn Path::NewestAtOrBelow(Lsn lsn) const {
   return newest;
 }
 
-Path Path::Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn) const {
+Path Path::Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn, ForkKind kind) const {
   INVARIANT(!empty());
   INVARIANT(CanForkAt(fork));
   INVARIANT(first_lsn > fork && first_lsn < Lsn::Max());
@@ -89,7 +89,7 @@ Path Path::Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn) con
     own_fork = step.last_lsn;
   }
   INVARIANT(steps.back().last_lsn == fork);
-  steps.push_back(PathStep{timeline, epoch, first_lsn, Lsn::Max()});
+  steps.push_back(PathStep{timeline, epoch, first_lsn, Lsn::Max(), kind == ForkKind::kGoBack});
   return Path(std::move(steps));
 }
 

@@ -20,6 +20,9 @@
 // so that what a segment learned under e2 ("my SCL is 880") still means something. In the last row
 // the history never came to e2, and e2 is not part of it.
 //
+// Steps that nobody needs apart any more are told as one (quorum/path_fold.h): it has the epoch of
+// the last of them, and begins where the first of them began.
+//
 // Invariants of a path, which FromSteps checks and Fork keeps:
 //   - last_lsn never falls, and first_lsn lies above the last_lsn of the step before;
 //   - an empty step (last_lsn < first_lsn) ends where it began: its last_lsn is its own fork;
@@ -41,10 +44,18 @@ struct PathStep {
   EpochId epoch;
   Lsn first_lsn;
   Lsn last_lsn;
+  // It left its parent's history below what was durable there: the log that it does not see may
+  // have been stored as pages. After a crash recovery it never was.
+  bool backtracked = false;
 
   // True if the history passes through this epoch but took no record from it.
   bool is_empty() const { return last_lsn < first_lsn; }
   friend bool operator==(const PathStep&, const PathStep&) = default;
+};
+
+enum class ForkKind {
+  kContinue,  // at the VDL that was recovered, or as a clone
+  kGoBack,    // anywhere below
 };
 
 // Root first, newest last. Never empty for a path that is in use. Immutable but for assignment.
@@ -64,7 +75,8 @@ class Path {
   // The path of a child epoch that forks this path at `fork`.
   // REQUIRES: CanForkAt(fork); first_lsn > fork; on a timeline of this path (which must be the
   // newest step's) epoch and first_lsn above all of that timeline here.
-  Path Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn) const;
+  Path Fork(TimelineId timeline, EpochId epoch, Lsn fork, Lsn first_lsn,
+            ForkKind kind = ForkKind::kContinue) const;
 
   bool empty() const { return steps_.empty(); }
   const std::vector<PathStep>& steps() const { return steps_; }

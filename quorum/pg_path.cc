@@ -10,21 +10,39 @@
 namespace hexad::quorum {
 namespace {
 
-bool SameEpoch(const PathStep& a, const PathStep& b) {
-  return a.timeline == b.timeline && a.epoch == b.epoch && a.first_lsn == b.first_lsn;
-}
-
 // The tail of step `i`; Max() for the newest, whose end is still open.
 Lsn TailOf(const PgPath& path, size_t i) {
   return i < path.tails.size() ? path.tails[i] : Lsn::Max();
 }
 
-// How many steps two paths share, counted from the root. An epoch has one parent and one fork, so
-// what lies before a shared step is shared and cut alike.
-size_t SharedSteps(const Path& a, const Path& b) {
-  const size_t common = std::min(a.steps().size(), b.steps().size());
-  size_t shared = 0;
-  while (shared < common && SameEpoch(a.steps()[shared], b.steps()[shared])) ++shared;
+// The newest epoch that two paths share, as its place on each of them. An epoch has one parent and
+// one fork, so what lies before it is shared and cut alike, whichever steps either path tells as
+// one.
+struct SharedStep {
+  size_t in_a;
+  size_t in_b;
+};
+std::optional<SharedStep> NewestShared(const Path& a, const Path& b) {
+  std::optional<SharedStep> shared;
+  size_t i = 0;
+  size_t j = 0;
+  while (i < a.steps().size() && j < b.steps().size()) {
+    const PathStep& x = a.steps()[i];
+    const PathStep& y = b.steps()[j];
+    if (x.timeline == y.timeline && x.epoch == y.epoch) {
+      shared = SharedStep{i++, j++};
+    } else if (x.timeline == y.timeline) {
+      ++(x.epoch < y.epoch ? i : j);
+    } else if (!shared.has_value()) {
+      return std::nullopt;
+    } else {
+      // One of them goes on where both have been: the other may come to the same timeline later.
+      const bool a_stays = x.timeline == a.steps()[shared->in_a].timeline;
+      const bool b_stays = y.timeline == a.steps()[shared->in_a].timeline;
+      if (a_stays == b_stays) return shared;
+      ++(a_stays ? i : j);
+    }
+  }
   return shared;
 }
 
@@ -71,7 +89,7 @@ absl::Status CheckBranch(const Branch& branch, const PgPath& history) {
                                                    branch.end.at.value(), ": ", why));
   };
   if (branch.path.timeline() != history.path.timeline()) return refuse("of another timeline");
-  if (SharedSteps(branch.path, history.path) == 0) return refuse("of another root");
+  if (!NewestShared(branch.path, history.path)) return refuse("of another root");
   if (branch.left_by <= branch.path.epoch()) return refuse("left by an epoch before it");
   if (branch.left_by > history.path.epoch()) return refuse("left by an epoch to come");
   // The end is a fork like any other.
@@ -94,7 +112,8 @@ absl::Status PgPath::Check() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
+absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail,
+                                       ForkKind kind) const {
   const auto refuse = [&](const char* why) {
     return absl::InvalidArgumentError(absl::StrCat("epoch ", epoch.number, " at ", fork.value(),
                                                    " of ", path.Describe(), ", with tail ",
@@ -117,7 +136,7 @@ absl::StatusOr<PgPath> PgPath::TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, L
       return refuse("it starts at or below what a branch holds");
     }
   }
-  PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn), {}, branches};
+  PgPath child{path.Fork(path.timeline(), epoch, fork, first_lsn, kind), {}, branches};
   auto cut = TailsAfterFork(child.path, tails, {fork, tail});
   if (!cut.has_value()) return refuse("the tail lies below an earlier one");
   child.tails = *std::move(cut);
@@ -133,7 +152,7 @@ PgPath PgPath::Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const {
 
 absl::StatusOr<PgPath> PgPath::TryBacktrack(const PgPath& target, EpochId epoch, ForkPoint fork,
                                             Lsn first_lsn, ForkPoint end) const {
-  auto child = target.TryFork(epoch, fork.at, first_lsn, fork.tail);
+  auto child = target.TryFork(epoch, fork.at, first_lsn, fork.tail, ForkKind::kGoBack);
   if (!child.ok()) return child.status();
   child->branches = branches;
   child->branches.push_back(Branch{path, tails, end, epoch});
@@ -182,17 +201,16 @@ absl::StatusOr<PgPath> PgPath::TryClone(TimelineId clone, ForkPoint fork) const 
 // Beyond the lower cut the longer of the two histories has records that the segment was never asked
 // to have, or has records that this history does not.
 Lsn PgPath::SclFrom(const PgPath& from, Lsn scl) const {
-  const size_t shared = SharedSteps(path, from.path);
-  if (shared == 0) return Lsn::None();  // two histories of nothing in common
-  const size_t last = shared - 1;
+  const auto shared = NewestShared(path, from.path);
+  if (!shared.has_value()) return Lsn::None();  // two histories of nothing in common
   // The lower cut has the lower tail.
-  return std::min(scl, std::min(TailOf(*this, last), TailOf(from, last)));
+  return std::min({scl, TailOf(*this, shared->in_a), TailOf(from, shared->in_b)});
 }
 
 Lsn SharedUpTo(const Path& a, const Path& b) {
-  const size_t shared = SharedSteps(a, b);
-  if (shared == 0) return Lsn::None();
-  return std::min(a.steps()[shared - 1].last_lsn, b.steps()[shared - 1].last_lsn);
+  const auto shared = NewestShared(a, b);
+  if (!shared.has_value()) return Lsn::None();
+  return std::min(a.steps()[shared->in_a].last_lsn, b.steps()[shared->in_b].last_lsn);
 }
 
 std::vector<Inherited> InheritedBy(const PgPath& path) {

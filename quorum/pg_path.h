@@ -47,7 +47,8 @@ struct PgPath {
   Lsn fork_tail() const { return tails.empty() ? Lsn::None() : tails.back(); }
   // This history with one more epoch. `tail`: the PG's last record at or below `fork`. Of evidence
   // from outside: INVALID_ARGUMENT if such a fork cannot be.
-  absl::StatusOr<PgPath> TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
+  absl::StatusOr<PgPath> TryFork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail,
+                                 ForkKind kind = ForkKind::kContinue) const;
   // The same. REQUIRES: it can be.
   PgPath Fork(EpochId epoch, Lsn fork, Lsn first_lsn, Lsn tail) const;
   // The history that `epoch` continues when it backtracks to `fork` on `target`: this one, or that

@@ -216,6 +216,8 @@ void NodeCore::On(const Tick&, Instant now, Effects& out) {
   TickScrub(now, out);
   if (now < gossip_due_) return;
   gossip_due_ = now + options_.gossip_every;
+  has_long_path_ = std::any_of(segments_.begin(), segments_.end(),
+                               [](const auto& entry) { return entry.second->HasLongPath(); });
   Outlet outlet(*this, out);
   // From where the last round stopped: there may be more segments than a round has questions, and
   // more of them behind than it can help.
@@ -253,7 +255,7 @@ void NodeCore::On(const PeerAnswered& answered, Instant, Effects& out) {
 void NodeCore::MaybeCoalesce(Effects& out) {
   if (coalescing_.has_value() || reserved_) return;
   const bool early = BUGGIFY(coalescing_starts_early);
-  if (hot_bytes_ < options_.coalesce_at_bytes && !early) return;
+  if (hot_bytes_ < options_.coalesce_at_bytes && !early && !has_long_path_) return;
   // Looking costs a walk over all segments: after one that found nothing, wait for news.
   if (idle_at_bytes_.has_value() && hot_bytes_ < *idle_at_bytes_ + kLookAgainBytes) return;
   // Over all segments half the limit is in use: then the largest goes first, however small.
@@ -263,11 +265,12 @@ void NodeCore::MaybeCoalesce(Effects& out) {
   std::vector<std::pair<size_t, PgId>> by_size;
   for (const auto& [pg, segment] : segments_) {
     const size_t bytes = segment->hot_bytes();
-    if (bytes >= min_bytes && !dropping_.contains(pg)) by_size.emplace_back(bytes, pg);
+    const bool wanted = bytes >= min_bytes || segment->HasLongPath();
+    if (wanted && !dropping_.contains(pg)) by_size.emplace_back(bytes, pg);
   }
   std::sort(by_size.rbegin(), by_size.rend());
   for (const auto& [bytes, pg] : by_size) {
-    auto plan = segments_.at(pg)->PlanCoalesce(min_bytes);
+    auto plan = segments_.at(pg)->PlanCoalesce(bytes < min_bytes ? 1 : min_bytes);
     if (!plan.has_value()) continue;
     idle_at_bytes_.reset();
     const Ticket ticket(++last_coalescing_);
@@ -276,6 +279,7 @@ void NodeCore::MaybeCoalesce(Effects& out) {
     return;
   }
   idle_at_bytes_ = hot_bytes_;
+  has_long_path_ = false;
 }
 
 void NodeCore::On(const Coalesced& coalesced, Instant now, Effects& out) {

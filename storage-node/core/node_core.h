@@ -231,6 +231,7 @@ class NodeCore {
   size_t hot_bytes_ = 0;  // over all segments, after each step
   // After an attempt that found nothing to coalesce: what hot_bytes_ was then.
   std::optional<size_t> idle_at_bytes_;
+  bool has_long_path_ = false;  // as of the last tick: a little hot log is coalesced for it, too
   std::unique_ptr<Scrub> scrub_;
   bool reserved_ = false;                         // by the scrub: no coalescing starts
   std::vector<DropSegmentsAsked> waiting_drops_;  // of a segment that is being written to

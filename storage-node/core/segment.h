@@ -141,6 +141,9 @@ class Segment {
   // Goes on with what ended for want of room, now that there may be some.
   void GoOnGossiping(SegmentOutlet& out);
 
+  // Has a timeline been opened so often that its history should be told more shortly, which waits
+  // for what lies before the newest opening to be coalesced here (docs/fork.md, Short paths)?
+  bool HasLongPath() const;
   // The timeline with the most hot log, if that is at least `min_bytes` and some of it may leave.
   std::optional<CoalescePlan> PlanCoalesce(size_t min_bytes);
   void OnCoalesced(TimelineId timeline, Lsn up_to, bool done);

@@ -67,8 +67,8 @@ void Segment::Done(AfterPromise& then, SegmentOutlet& out) {
                                       "outbid while the promise was written")});
     return;
   }
-  out.Emit(
-      Reply{then.conn, quorum::Promised{then.envelope, timeline.log.begun(), timeline.manifest}});
+  out.Emit(Reply{then.conn, quorum::Promised{then.envelope, timeline.log.begun(), timeline.manifest,
+                                             timeline.log.Settled()}});
 }
 
 // --- inventory -----------------------------------------------------------------------------------

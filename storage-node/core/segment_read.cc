@@ -331,6 +331,15 @@ void Segment::GoOnGossiping(SegmentOutlet& out) {
 
 // --- coalescing ----------------------------------------------------------------------------------
 
+bool Segment::HasLongPath() const {
+  constexpr size_t kLongPath = 32;
+  return std::any_of(timelines_.begin(), timelines_.end(), [](const auto& entry) {
+    const TimelineLog& log = entry.second.log;
+    return log.begun().path.steps().size() > kLongPath &&
+           log.coalesced() < log.begun().fork_tail() && log.hot_bytes() > 0;
+  });
+}
+
 std::optional<CoalescePlan> Segment::PlanCoalesce(size_t min_bytes) {
   std::vector<std::pair<size_t, TimelineId>> by_size;
   for (const auto& [id, timeline] : timelines_) {

@@ -16,7 +16,7 @@ using quorum::PgPath;
 using quorum::RegisterState;
 using quorum::RosterNode;
 
-constexpr uint8_t kFormat = 2;
+constexpr uint8_t kFormat = 3;
 
 // --- pieces --------------------------------------------------------------------------------------
 
@@ -53,6 +53,7 @@ void PutHistory(std::string& out, const History& history) {
     Put(out, step.epoch);
     AppendLe(out, step.first_lsn.value());
     AppendLe(out, step.last_lsn.value());
+    AppendLe<uint8_t>(out, step.backtracked ? 1 : 0);
   }
   AppendLe<uint32_t>(out, static_cast<uint32_t>(history.tails.size()));
   for (const Lsn tail : history.tails) AppendLe(out, tail.value());
@@ -107,6 +108,7 @@ PathStep GetStep(ByteReader& in) {
   step.epoch = GetEpoch(in);
   step.first_lsn = GetLsn(in);
   step.last_lsn = GetLsn(in);
+  step.backtracked = in.Int<uint8_t>() != 0;
   return step;
 }
 

@@ -41,10 +41,15 @@ bool TimelineLog::CanAdopt(const PgPath& path) const {
   const auto keeps = [&](const Path& history, Lsn end) {
     return end >= stored && history.Visible(timeline_, stored);
   };
+  // A branch that the history has passed is over once an opening says no more of it.
+  const auto passed = [&](const Branch& branch) {
+    return branch.end.at < path.path.fork_lsn() && keeps(branch.path, branch.end.at);
+  };
   // Only LSNs are compared: those of two epochs that wrote are never the same.
   return stored <= InheritedUpTo() || keeps(path.path, Lsn::Max()) ||
          std::any_of(path.branches.begin(), path.branches.end(),
                      [&](const Branch& branch) { return keeps(branch.path, branch.end.at); }) ||
+         std::any_of(begun_.branches.begin(), begun_.branches.end(), passed) ||
          std::any_of(clones_.begin(), clones_.end(), [&](const quorum::Inherited& clone) {
            return keeps(clone.history.path, clone.end.at);
          });

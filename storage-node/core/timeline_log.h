@@ -57,6 +57,9 @@ class TimelineLog {
   // The branch to ask peers for next: what is lowest makes room in the hot log. nullptr: all are
   // whole here, or the head lacks something lower.
   const quorum::Branch* BranchToFill() const;
+  // The newest epoch of the history such that everything before it is in the page store, and every
+  // other history that is kept here shares all of that. The root if there is none.
+  EpochId Settled() const;
   // Up to where all branches are here; Max() if they are whole.
   Lsn BranchesWholeTo() const;
   // The same two along another history.

@@ -72,6 +72,25 @@ std::vector<TimelineLog::Kept> TimelineLog::HistoriesAt(Lsn floor) const {
   return kept;
 }
 
+EpochId TimelineLog::Settled() const {
+  const std::vector<quorum::PathStep>& steps = begun_.path.steps();
+  const std::vector<Kept> kept = Histories();
+  Lsn shared = Lsn::Max();
+  for (const Kept& history : kept) {
+    shared = std::min({shared, history.end, quorum::SharedUpTo(*history.path, begun_.path)});
+  }
+  const auto settled = [&](size_t i) {
+    const quorum::PathStep& before = steps[i - 1];
+    return begun_.tails[i - 1] <= mark_.up_to && before.last_lsn <= shared &&
+           std::all_of(kept.begin(), kept.end(), [&](const Kept& history) {
+             return history.path->Find(timeline_, before.epoch) != nullptr;
+           });
+  };
+  size_t i = steps.size() - 1;
+  while (i > 0 && steps[i - 1].timeline == timeline_ && !settled(i)) --i;
+  return steps[i].epoch;
+}
+
 // --- from ancestors ------------------------------------------------------------------------------
 
 Lsn TimelineLog::InheritedUpTo() const {

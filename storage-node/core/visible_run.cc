@@ -72,17 +72,22 @@ std::vector<LsnRange> RangesUpTo(const Path& path, Lsn up_to) {
   return ranges;
 }
 
-// No two epochs that wrote start at the same LSN.
+// What overlaps is of one timeline: LSNs rise along every history that is kept here.
 void AddRanges(const std::vector<LsnRange>& ranges, std::vector<LsnRange>& all) {
-  for (const LsnRange& range : ranges) {
-    const auto at = std::find_if(all.begin(), all.end(),
-                                 [&](const LsnRange& r) { return r.first <= range.first; });
-    if (at != all.end() && at->first == range.first) {
-      at->last = std::max(at->last, range.last);
+  all.insert(all.end(), ranges.begin(), ranges.end());
+  std::sort(all.begin(), all.end(),
+            [](const LsnRange& a, const LsnRange& b) { return a.first > b.first; });
+  std::vector<LsnRange> united;
+  for (const LsnRange& range : all) {
+    const bool overlaps = !united.empty() && united.back().timeline == range.timeline &&
+                          united.back().first <= range.last;
+    if (overlaps) {
+      united.back() = {range.timeline, range.first, std::max(united.back().last, range.last)};
     } else {
-      all.insert(at, range);
+      united.push_back(range);
     }
   }
+  all = std::move(united);
 }
 
 }  // namespace hexad::storage_node

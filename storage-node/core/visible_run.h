@@ -33,7 +33,8 @@ Lsn StoredTail(const quorum::Path& path, const std::vector<Lsn>& tails, Lsn up_t
 
 // The path's intervals at or below `up_to`, newest first.
 std::vector<LsnRange> RangesUpTo(const quorum::Path& path, Lsn up_to);
-// Unites them with what other histories of the same log see, newest first.
+// Unites them with what other histories of the same log see, newest first; one may tell several
+// intervals of another one as one.
 void AddRanges(const std::vector<LsnRange>& ranges, std::vector<LsnRange>& all);
 
 }  // namespace hexad::storage_node

@@ -168,7 +168,7 @@ inline quorum::SegmentAnswer AnyAnswer() {
                             AnyU64(),
                             AnyBool()};
     case 2:
-      return quorum::Promised{from, path(), manifest()};
+      return quorum::Promised{from, path(), manifest(), AnyEpoch()};
     case 3:
       return quorum::InventoryTaken{from, AnyInventory(), AnyEpoch()};
     case 4:

@@ -91,11 +91,16 @@ TEST_F(WorkedExample, StrangersShareNothing) {
   EXPECT_EQ(e2.SclFrom(other, Lsn(500)), Lsn::None());
 }
 
-TEST(PgPath, EpochWithAnotherStartIsAnotherEpoch) {
-  const PgPath root = PgPath::Root(kA);
-  const PgPath one = root.Fork(E(1), Lsn(0), Lsn(2), Lsn(0));
-  const PgPath two = root.Fork(E(1), Lsn(0), Lsn(3), Lsn(0));
-  EXPECT_EQ(two.SclFrom(one, Lsn(50)), Lsn(0));
+TEST_F(WorkedExample, TheNewestSharedEpochTellsWhatIsShared) {
+  // The same history, with what lies before epoch 2 told as one step: path_fold.h.
+  const PgPath short_e4{
+      *Path::FromSteps({{kA, E(2), Lsn(1), Lsn(2400)}, {kA, E(4), Lsn(4401), Lsn::Max()}}),
+      {Lsn(2400)},
+      {}};
+  EXPECT_EQ(SharedUpTo(short_e4.path, e4.path), Lsn::Max());
+  EXPECT_EQ(SharedUpTo(short_e4.path, e2.path), Lsn(2400));
+  EXPECT_EQ(short_e4.SclFrom(e2, Lsn(2300)), Lsn(2300));
+  EXPECT_EQ(e4.SclFrom(short_e4, Lsn(5000)), Lsn(5000));
 }
 
 TEST_F(WorkedExample, CheckRefusesTailsThatCannotBe) {

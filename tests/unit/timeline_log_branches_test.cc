@@ -154,5 +154,54 @@ TEST_F(Backtracked, ReturningFindsEverythingUpToTheEnd) {
   EXPECT_EQ(log.SclOn(PgPath::Of(third.branches[0])), Lsn(2002));
 }
 
+// --- what is settled (docs/fork.md, Short paths) -------------------------------------------------
+
+// Epochs 1 to 3 of three records each, at 1, 1001 and 2001, and epoch 4.
+class Restarted : public Backtracked {
+ protected:
+  const PgPath two = first.Fork(E(2), Lsn(3), Lsn(1001), Lsn(3));
+  const PgPath three = two.Fork(E(3), Lsn(1003), Lsn(2001), Lsn(1003));
+  const PgPath four = three.Fork(E(4), Lsn(2003), Lsn(3001), Lsn(2003));
+};
+
+TEST_F(Restarted, OnlyWhatIsInThePageStoreIsSettled) {
+  EXPECT_EQ(With(four).Settled(), E(1)) << "before epoch 1 there is nothing";
+  EXPECT_EQ(With(four, Lsn(1002)).Settled(), E(2));
+  EXPECT_EQ(With(four, Lsn(1003)).Settled(), E(3));
+  EXPECT_EQ(With(four, Lsn(2003)).Settled(), E(4));
+}
+
+TEST_F(Restarted, WhatABranchDoesNotShareIsNotSettled) {
+  // Back to 2 by epoch 4, forward again by epoch 5: epoch 4's branch leaves the head at 2.
+  const PgPath back =
+      *three.TryBacktrack(three, E(4), {Lsn(2), Lsn(2)}, Lsn(3001), {Lsn(2003), Lsn(2003)});
+  const PgPath again =
+      *back.TryBacktrack(PgPath::Of(back.branches.at(0)), E(5), {Lsn(2003), Lsn(2003)}, Lsn(4001),
+                         {Lsn(3002), Lsn(3002)});
+  ASSERT_EQ(again.branches.size(), 1u);
+  EXPECT_EQ(With(again, Lsn(3002)).Settled(), E(1));
+  EXPECT_EQ(With(again, Lsn(3002), Lsn(3003)).Settled(), E(5)) << "at that floor it is over";
+}
+
+TEST_F(Restarted, WhatACloneDoesNotShareIsNotSettled) {
+  TimelineLog log = With(four, Lsn(2003));
+  const auto clone = three.TryClone(TimelineId{0xB}, {Lsn(1002), Lsn(1002)});
+  ASSERT_TRUE(clone.ok());
+  log.KeepFor(quorum::InheritedBy(*clone));
+  EXPECT_EQ(log.Settled(), E(2)) << "the clone ends inside epoch 2";
+}
+
+TEST_F(Restarted, ABranchThatWasPassedMayBeToldNoMore) {
+  const PgPath back =
+      *three.TryBacktrack(three, E(4), {Lsn(2), Lsn(2)}, Lsn(3001), {Lsn(2003), Lsn(2003)});
+  PgPath next = back.Fork(E(5), Lsn(3002), Lsn(4001), Lsn(3002));
+  next.branches.clear();
+  // This PG has written nothing since: all that it has stored last lies on the branch.
+  EXPECT_TRUE(With(back, Lsn(2003)).CanAdopt(next));
+  PgPath lost = back;
+  lost.branches.clear();
+  EXPECT_FALSE(With(three, Lsn(2003)).CanAdopt(lost)) << "a backtrack that keeps no branch";
+}
+
 }  // namespace
 }  // namespace hexad::storage_node
