@@ -37,21 +37,26 @@ TimelineLog::TimelineLog(TimelineId timeline, PgPath begun, CoalescedMark mark)
 
 bool TimelineLog::CanAdopt(const PgPath& path) const {
   if (quorum::SharedUpTo(path.path, begun_.path) < mark_.gc_floor) return false;
+  // Only LSNs are compared: those of two epochs that wrote are never the same.
   const Lsn stored = std::max(mark_.up_to, coalescing_to_);
   const auto keeps = [&](const Path& history, Lsn end) {
     return end >= stored && history.Visible(timeline_, stored);
   };
-  // A branch that the history has passed is over once an opening says no more of it.
-  const auto passed = [&](const Branch& branch) {
-    return branch.end.at < path.path.fork_lsn() && keeps(branch.path, branch.end.at);
+  const auto on_branch = [&](const Branch& branch) { return keeps(branch.path, branch.end.at); };
+  const auto on_clone = [&](const quorum::Inherited& clone) {
+    return keeps(clone.history.path, clone.end.at);
   };
-  // Only LSNs are compared: those of two epochs that wrote are never the same.
-  return stored <= InheritedUpTo() || keeps(path.path, Lsn::Max()) ||
-         std::any_of(path.branches.begin(), path.branches.end(),
-                     [&](const Branch& branch) { return keeps(branch.path, branch.end.at); }) ||
-         std::any_of(begun_.branches.begin(), begun_.branches.end(), passed) ||
-         std::any_of(clones_.begin(), clones_.end(), [&](const quorum::Inherited& clone) {
-           return keeps(clone.history.path, clone.end.at);
+  if (stored <= InheritedUpTo() || keeps(path.path, Lsn::Max()) ||
+      std::any_of(path.branches.begin(), path.branches.end(), on_branch) ||
+      std::any_of(clones_.begin(), clones_.end(), on_clone)) {
+    return true;
+  }
+  // On the head here, or on a branch that the new history has not passed, it would be lost. A
+  // branch that is passed is over once an opening says no more of it, and then nothing here tells
+  // of it any more.
+  return !keeps(begun_.path, Lsn::Max()) &&
+         std::none_of(begun_.branches.begin(), begun_.branches.end(), [&](const Branch& branch) {
+           return on_branch(branch) && branch.end.at >= path.path.fork_lsn();
          });
 }
 

@@ -39,7 +39,7 @@ class TimelineLog {
   const quorum::PgPath& begun() const { return begun_; }
   // May that history follow? Not if it forks below the GC floor, where versions were merged; and
   // not if what is in the page store, or on its way there, lies neither on it nor on a branch of
-  // it: no opening forks below a VDL that was heard and keeps no branch.
+  // it: no opening forks below a VDL that was heard and keeps no branch, until that branch is over.
   bool CanAdopt(const quorum::PgPath& path) const;
   // A newer epoch was accepted (durably): SCL and VDL heard are re-read along its path.
   void Adopt(quorum::PgPath path);

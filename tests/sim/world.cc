@@ -214,8 +214,9 @@ void World::Tell(const Event& event) {
   scheduler_.Trace(event.index());
   if (IsAnswerOfAClone(event)) return;
   if (const auto* harm = std::get_if<DiskHarmed>(&event)) harmed_.insert(harm->node);
+  const Event& full = histories_.Tell(event);
   for (const auto& checker : checkers_) {
-    checker->See(event);
+    checker->See(full);
     if (checker->failure().has_value()) {
       Fail(FailureClass::kSafety, absl::StrCat(checker->name(), ": ", *checker->failure()));
     }

@@ -17,6 +17,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/fabric.h"
 #include "tests/sim/fault.h"
+#include "tests/sim/full_histories.h"
 #include "tests/sim/options.h"
 #include "tests/sim/sim_cloner.h"
 #include "tests/sim/sim_compute.h"
@@ -129,6 +130,7 @@ class World : public WorldView {
 
   const SimOptions options_;
   Checkers checkers_;
+  FullHistories histories_;  // as the checkers hear of them
   const Narrate narrate_;
   Prng prng_;
   Scheduler scheduler_;

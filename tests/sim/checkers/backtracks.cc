@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "storage-node/core/segment_state.h"
-#include "tests/sim/checkers/volume_meta.h"
 
 namespace hexad::sim {
 
@@ -18,14 +16,7 @@ void BacktracksChecker::See(const Event& event) {
   } else if (const auto* ended = std::get_if<BacktrackEnded>(&event)) {
     OnEnded(*ended);
   } else if (const auto* persisted = std::get_if<BatchPersisted>(&event)) {
-    for (const storage_node::StoreOp& op : persisted->batch->ops) {
-      const auto* meta = std::get_if<storage_node::PutMeta>(&op);
-      if (meta == nullptr) continue;
-      const auto name = NameInVolume(meta->key);
-      if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
-      const auto manifest = storage_node::DecodeManifest(meta->value);
-      if (manifest.ok()) retained_from_ = std::max(retained_from_, manifest->retained_from);
-    }
+    retained_.See(*persisted);
   }
 }
 
@@ -103,7 +94,7 @@ void BacktracksChecker::ExpectExact(const BacktrackEnded& ended, const Started& 
 // The newest epoch that has opened tells what there is. Who writes under an older one does not know
 // it yet.
 void BacktracksChecker::OnRefused(const BacktrackEnded& ended, Lsn target) {
-  if (opened_.empty() || target < retained_from_ || !mtrs_.contains(target)) return;
+  if (opened_.empty() || target < retained_.from() || !mtrs_.contains(target)) return;
   if (ended.epoch != EpochId::Root() && ended.epoch < opened_.rbegin()->first) return;
   const Started& newest = opened_.rbegin()->second;
   const quorum::Path& path = newest.path.path;

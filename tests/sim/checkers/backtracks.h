@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/sim/checker.h"
+#include "tests/sim/checkers/volume_meta.h"
 #include "tests/sim/reference.h"
 
 namespace hexad::sim {
@@ -41,7 +42,7 @@ class BacktracksChecker : public Checker {
   std::map<Lsn, Lsn> mtrs_;  // by commit LSN: the first
   std::map<EpochId, Started> opened_;
   std::map<ProcessId, backtrack::BacktrackTarget> targets_;
-  Lsn retained_from_;  // the highest of any manifest
+  HighestRetained retained_;
 };
 
 }  // namespace hexad::sim

@@ -81,7 +81,7 @@ void DiskModel::OnMeta(NodeIndex node, std::string_view key, std::string_view va
   } else if (name->kind == MetaKind::kPath) {
     const auto path = storage_node::DecodePath(value);
     if (!path.ok() || path->path.empty()) return;
-    segment.path = *path;
+    segment.path = histories_.Of(*path);
     highest_fork_ = std::max(highest_fork_, path->path.fork_lsn());
     for (const quorum::Branch& branch : path->branches) {
       highest_fork_ = std::max(highest_fork_, branch.end.at);

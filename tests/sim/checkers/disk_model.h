@@ -20,6 +20,7 @@
 #include "quorum/pg_path.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/event.h"
+#include "tests/sim/full_histories.h"
 
 namespace hexad::sim {
 
@@ -47,8 +48,8 @@ struct SeenBoxcar {
 
 struct SeenSegment {
   bool created = false;
-  EpochId promise;  // of a Seal or a Begin
-  std::optional<quorum::PgPath> path;
+  EpochId promise;                     // of a Seal or a Begin
+  std::optional<quorum::PgPath> path;  // at full length, without tails
   std::optional<quorum::Manifest> manifest;
 };
 
@@ -90,6 +91,7 @@ class DiskModel {
   void Learn(const quorum::Membership& membership);
   void Read(NodeIndex node, const storage_node::SegmentStore& disk);
 
+  FullHistories histories_;
   std::map<PgId, PgLog> logs_;
   std::unordered_map<uint64_t, const SeenBoxcar*> holding_;  // by record
   std::map<std::pair<NodeIndex, PgId>, SeenSegment> segments_;

@@ -16,6 +16,7 @@ void DurabilityChecker::See(const Event& event) {
   }
   if (const auto* opened = std::get_if<EpochOpened>(&event)) OnOpened(*opened);
   if (const auto* acked = std::get_if<MtrAcked>(&event)) OnAcked(*acked);
+  if (const auto* persisted = std::get_if<BatchPersisted>(&event)) retained_.See(*persisted);
   history_.See(event);
 }
 
@@ -26,17 +27,13 @@ void DurabilityChecker::OnOpened(const EpochOpened& opened) {
   if (epoch < newest_) return;
   newest_ = epoch;
   const quorum::PgPath& start = opened.start->pg_paths.front();
-  // What a backtrack left is missing for as long as it stays on a branch of it.
-  const auto left_behind = [&](Lsn lsn) {
-    return std::any_of(start.branches.begin(), start.branches.end(), [&](const auto& branch) {
-      return backtracks_.contains(branch.left_by) && lsn <= branch.end.at &&
-             branch.path.Visible(path.timeline(), lsn);
-    });
-  };
+  for (const quorum::Branch& branch : start.branches) {
+    if (backtracks_.contains(branch.left_by)) left_.insert_or_assign(branch.left_by, branch);
+  }
   for (const auto& [commit, mtr] : history_.mtrs()) {
     const bool visible = path.Visible(path.timeline(), commit);
     if (mtr.fate == Fate::kDurable && mtr.epoch < epoch) {
-      Expect(visible || left_behind(commit), "the MTR at ", commit.value(), " of epoch ",
+      Expect(visible || IsLeftBehind(start, commit), "the MTR at ", commit.value(), " of epoch ",
              mtr.epoch.number, mtr.acked ? " was acknowledged" : " was found by an opening",
              " and is not in the history of epoch ", epoch.number, ": ", path.Describe());
     }
@@ -51,6 +48,15 @@ void DurabilityChecker::OnOpened(const EpochOpened& opened) {
     Expect(visible == path.Visible(path.timeline(), mtr.first), "the MTR [", mtr.first.value(), ",",
            commit.value(), "] is cut in two by ", path.Describe());
   }
+}
+
+bool DurabilityChecker::IsLeftBehind(const quorum::PgPath& history, Lsn lsn) const {
+  return std::any_of(left_.begin(), left_.end(), [&](const auto& entry) {
+    const quorum::Branch& branch = entry.second;
+    const bool kept = quorum::BranchLeftBy(history, branch.left_by) != nullptr;
+    return (kept || branch.end.at < retained_.from()) && lsn <= branch.end.at &&
+           branch.path.Visible(kVolume, lsn);
+  });
 }
 
 void DurabilityChecker::OnAcked(const MtrAcked& acked) {

@@ -13,6 +13,8 @@ void FreshnessChecker::See(const Event& event) {
     highest_vdl_ = std::max(highest_vdl_, moved->vdl);
   } else if (const auto* opened = std::get_if<EpochOpened>(&event)) {
     OnOpened(*opened->start);
+  } else if (const auto* persisted = std::get_if<BatchPersisted>(&event)) {
+    retained_.See(*persisted);
   } else if (const auto* offered = std::get_if<ReadPointOffered>(&event)) {
     OnOffered(*offered);
   }
@@ -24,9 +26,11 @@ void FreshnessChecker::OnOpened(const quorum::WriterStart& start) {
   newest_ = start.epoch;
   newest_start_ = start.vdl;
   history_ = start.pg_paths.front();
-  Expect(highest_shown_.IsNone() || Keeps(*history_, highest_shown_), "a snapshot was shown at ",
-         highest_shown_.value(), ", and the history of epoch ", newest_.number,
-         " does not hold it: ", history_->path.Describe());
+  // A branch that is over, because it ended below what is retained, is told no more.
+  const bool over = highest_shown_ < retained_.from();
+  Expect(highest_shown_.IsNone() || over || Keeps(*history_, highest_shown_),
+         "a snapshot was shown at ", highest_shown_.value(), ", and the history of epoch ",
+         newest_.number, " does not hold it: ", history_->path.Describe());
 }
 
 bool FreshnessChecker::EndsAnMtr(Lsn lsn) const { return lsn.IsNone() || mtrs_.contains(lsn); }

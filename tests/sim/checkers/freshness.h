@@ -23,6 +23,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/checkers/disk_model.h"
+#include "tests/sim/checkers/volume_meta.h"
 #include "tests/sim/reference.h"
 
 namespace hexad::sim {
@@ -51,6 +52,7 @@ class FreshnessChecker : public Checker {
   Lsn newest_start_;
   Lsn highest_vdl_;    // that a writer told, or an opening ended with
   Lsn highest_shown_;  // by a snapshot
+  HighestRetained retained_;
 };
 
 }  // namespace hexad::sim

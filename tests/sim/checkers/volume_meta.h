@@ -2,8 +2,10 @@
 // there, which are not the volume's business.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 #include "storage-node/core/segment_state.h"
 #include "storage-node/io/segment_store.h"
@@ -19,5 +21,24 @@ inline std::optional<storage_node::MetaName> NameInVolume(std::string_view key) 
   if (!of_pg && name->timeline != kVolume) return std::nullopt;
   return *name;
 }
+
+// The highest R of any manifest that a disk has kept.
+class HighestRetained {
+ public:
+  void See(const BatchPersisted& persisted) {
+    for (const storage_node::StoreOp& op : persisted.batch->ops) {
+      const auto* meta = std::get_if<storage_node::PutMeta>(&op);
+      if (meta == nullptr) continue;
+      const auto name = NameInVolume(meta->key);
+      if (!name.has_value() || name->kind != storage_node::MetaKind::kManifest) continue;
+      const auto manifest = storage_node::DecodeManifest(meta->value);
+      if (manifest.ok()) from_ = std::max(from_, manifest->retained_from);
+    }
+  }
+  Lsn from() const { return from_; }
+
+ private:
+  Lsn from_;
+};
 
 }  // namespace hexad::sim
