@@ -244,6 +244,7 @@ class VolumeCore {
     Lsn kept;  // the range is (kept, last]
     Lsn last;
     absl::Status why;
+    bool undone = false;  // by a backtrack: it lies on a branch, and may come back
   };
   const Gone* FindGone(Lsn lsn) const;  // nullptr: it is still there, or never was
 

@@ -153,11 +153,17 @@ void VolumeCore::SettleMoved(const quorum::WriterStart& start, Effects& out) {
   undone.status = MakeUserError(
       UserError::kRetry, absl::StrCat("volume ", options_.named.name, " went back to LSN ",
                                       start.vdl.value(), "; this commit is not visible any more"));
-  // What was undone before may be visible again.
-  std::erase_if(gone_, [&](const Gone& gone) { return path.Visible(path.timeline(), gone.last); });
-  if (issued_to_ > start.vdl) {
-    gone_.push_back({std::max(kept, start.vdl), issued_to_, undone.status});
+  // What was undone before may be visible again, up to where the new history leaves its branch.
+  for (Gone& gone : gone_) {
+    if (gone.undone) gone.kept = std::max(gone.kept, path.NewestAtOrBelow(gone.last));
   }
+  std::erase_if(gone_, [](const Gone& gone) { return gone.kept >= gone.last; });
+  const quorum::Branch* left = quorum::BranchLeftBy(start.pg_paths.front(), start.epoch);
+  const Lsn from = std::max(kept, start.vdl);
+  const Lsn end = std::max(from, left == nullptr ? Lsn::None() : left->end.at);
+  if (end > from) gone_.push_back({from, end, undone.status, /*undone=*/true});
+  // What no quorum was found for is on no branch either.
+  if (issued_to_ > end) gone_.push_back({end, issued_to_, undone.status});
   if (!durable.waiters.empty()) out.emplace_back(std::move(durable));
   if (!undone.waiters.empty()) out.emplace_back(std::move(undone));
 }

@@ -179,6 +179,26 @@ TEST_F(VolumeCoreTest, ABranchIsLookedUpUpToItsEnd) {
   EXPECT_EQ(core_->vdl(), second);
 }
 
+TEST_F(VolumeCoreTest, ForwardIntoABranchItsCommitsAreThereAgainUpToTheFork) {
+  const Lsn first = Commit();
+  const Lsn second = Commit();
+  const Lsn third = Commit();
+  const Lsn fourth = Commit();
+  ASSERT_TRUE(GoBack(first).ok());
+  EXPECT_TRUE(core_->IsDurable(first));
+  EXPECT_FALSE(core_->IsDurable(second));
+  ASSERT_TRUE(GoBack(third).ok());
+  EXPECT_TRUE(core_->IsDurable(second));
+  EXPECT_TRUE(core_->IsDurable(third));
+  EXPECT_FALSE(core_->IsDurable(fourth));
+  const Lsn fifth = Commit();
+  EXPECT_TRUE(core_->IsDurable(fifth));
+  EXPECT_FALSE(core_->IsDurable(fourth)) << "VDL has passed it, on another history";
+  ASSERT_TRUE(GoBack(fourth).ok());
+  EXPECT_TRUE(core_->IsDurable(fourth));
+  EXPECT_FALSE(core_->IsDurable(fifth));
+}
+
 // The question is not answered: the opening finds out.
 TEST_F(VolumeCoreTest, WithoutAnAnswerTheOpeningLooks) {
   const Lsn first = Commit();
