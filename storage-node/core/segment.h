@@ -70,6 +70,7 @@ struct AfterGossip {
   EpochId promised;                    // with the path
   std::vector<Lsn> taken;
   bool more = false;
+  bool unblocks = false;  // `more` is what the coalescer waits for
 };
 struct Continuation {
   std::variant<AfterCreate, AfterPromise, AfterLearn, AfterRefill, AfterBegin, AfterAppend,
@@ -183,6 +184,7 @@ class Segment {
     bool asking = false;
     // A peer that has more than there was room for in the hot log.
     std::optional<NodeId> more_at;
+    bool more_unblocks = false;  // the coalescer waits for it
     bool coalescing = false;
     Lsn retained;           // the highest R that was accepted, durable or on its way
     bool dropping = false;  // asked for, not yet durable

@@ -103,6 +103,7 @@ void Segment::Ask(TimelineId id, Timeline& timeline, const NodeId& peer, Segment
   }
   timeline.asking = true;
   timeline.more_at.reset();
+  timeline.more_unblocks = false;
   out.Emit(AskPeer{peer, std::move(ask)});
 }
 
@@ -237,6 +238,7 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   const std::vector<BytesRef> boxcars = RoomFor(fill, room, out);
   const bool cut_short = boxcars.size() < fill.boxcars.size();
   then.more = fill.more || cut_short;
+  then.unblocks = room.first_at_any_rate;
   auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, *history, batch);
   if (!taken.ok()) {
     SOMETIMES(gossip_brings_what_does_not_fit);
@@ -316,15 +318,17 @@ void Segment::Done(AfterGossip& then, SegmentOutlet& out) {
   if (!then.more) return;
   SOMETIMES(gossip_in_several_parts);
   timeline.more_at = then.peer;
+  timeline.more_unblocks = then.unblocks;
   GoOnGossiping(out);
 }
 
 // A segment that has to catch up by several times the hot log's limit would otherwise get that much
-// in each of gossip's periods, however fast the coalescer is.
+// in each of gossip's periods, however fast the coalescer is. What the coalescer waits for comes
+// boxcar by boxcar while the hot log is full, each of which would otherwise take a period.
 void Segment::GoOnGossiping(SegmentOutlet& out) {
   for (auto& [id, timeline] : timelines_) {
     if (timeline.asking || timeline.dropping || !timeline.more_at.has_value()) continue;
-    if (!out.MayTake(/*closes_gap=*/false)) return;
+    if (!timeline.more_unblocks && !out.MayTake(/*closes_gap=*/false)) continue;
     Ask(id, timeline, NodeId(*timeline.more_at), out);
   }
 }

@@ -123,7 +123,7 @@ class TimelineLog {
 
   // --- coalescing --------------------------------------------------------------------------------
   // What may leave the hot log now: durable boxcars, whole and at or below min(SCL, VDL heard), and
-  // with them what branches see; not beyond where a branch still lacks something.
+  // what branches see below the newest epoch; not beyond where a branch still lacks something.
   // Nothing if there is none. Fills up_to, floor, visible, boxcars, and what ancestors have not
   // coalesced yet of what this timeline sees.
   std::optional<CoalescePlan> PlanCoalesce(const Ancestors& ancestors = {}) const;
@@ -160,6 +160,7 @@ class TimelineLog {
   // Forgets a boxcar that no kept history sees.
   void ForgetIfDead(Lsn first_lsn);
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
+  Lsn VdlAbove(Lsn up_to) const;
   // A branch is over when its newest commit is older than what is retained: LSNs rise with time
   // over all epochs, so the floor tells. It is kept no more, and holds nothing back.
   static bool IsOver(const quorum::Branch& branch, Lsn floor) { return branch.end.at < floor; }
@@ -171,6 +172,7 @@ class TimelineLog {
   // The last of a boxcar's records that a kept history sees.
   std::optional<Lsn> LastKept(const quorum::Boxcar& boxcar) const;
   Lsn BranchesWholeTo(Lsn floor) const;  // of those that are not over at that floor
+  Lsn CoalesceLimit() const;
   void TakeUpTo(Lsn limit, CoalescePlan& plan) const;
   bool IsKept(Lsn lsn) const;
   void HearForks();

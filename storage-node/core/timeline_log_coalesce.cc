@@ -50,10 +50,18 @@ void TimelineLog::TakeUpTo(Lsn limit, CoalescePlan& plan) const {
   }
 }
 
+// What lies below the newest epoch's first LSN is in hot logs of the past alone: once the head is
+// whole up to its fork, branches need not wait for the head to write something in this PG, too.
+Lsn TimelineLog::CoalesceLimit() const {
+  if (retired_) return whole_below();  // what clones see was whole here when they were made
+  const Lsn durable = std::min(scl(), begun_vdl_);
+  if (begun_.branches.empty() || scl() < begun_.fork_tail()) return durable;
+  return std::max(durable, begun_.path.newest().first_lsn.Prev());
+}
+
 std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors) const {
   CoalescePlan plan;
-  // What clones see was whole here when they were made.
-  TakeUpTo(retired_ ? whole_below() : std::min(scl(), begun_vdl_), plan);
+  TakeUpTo(CoalesceLimit(), plan);
   // A branch that is over at the floor that comes with this need not be whole: peers that raised
   // theirs before have nothing of it to give.
   const auto branches_whole_to = [&] {
@@ -89,12 +97,23 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
   return plan;
 }
 
+// A VDL at or above what is coalesced: the head's, or, while the head has written nothing, the end
+// of a branch. A retired log is coalesced up to its clones' forks: each of them was a VDL or a
+// commit below.
+Lsn TimelineLog::VdlAbove(Lsn up_to) const {
+  if (begun_vdl_ >= up_to) return begun_vdl_;
+  Lsn lowest = Lsn::Max();
+  for (const Branch& branch : begun_.branches) {
+    const bool holds = branch.end.at >= up_to && branch.path.Visible(timeline_, up_to);
+    if (holds) lowest = std::min(lowest, branch.end.at);
+  }
+  return lowest == Lsn::Max() ? up_to : lowest;
+}
+
 // A truncate at or below the floor is not needed once a later one, also at or below it, takes at
 // least the same pages: every read point that is served lies behind both.
 CoalescedMark TimelineLog::MarkAt(Lsn up_to, Lsn floor) const {
-  // A retired log is coalesced up to its clones' forks: each of them was a VDL or a commit below.
-  const Lsn vdl = retired_ ? std::max(begun_vdl_, up_to) : begun_vdl_;
-  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, vdl};
+  CoalescedMark mark{up_to, floor, {}, mark_.pages_seen, VdlAbove(up_to)};
   std::optional<PageNo> covered_from;  // by a truncate between this one and the floor
   for (auto at = mark_.truncates.rbegin(); at != mark_.truncates.rend(); ++at) {
     if (at->lsn > up_to) continue;

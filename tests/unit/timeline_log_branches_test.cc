@@ -74,6 +74,32 @@ TEST_F(Backtracked, TheCoalescerTakesTheBranchWithTheHead) {
   EXPECT_EQ(plan->visible[1].last, Lsn(9)) << "the branch's part too";
 }
 
+// A PG that the head does not touch again would otherwise keep what was undone in its hot log for
+// ever, and several of them would fill it.
+TEST_F(Backtracked, ABranchLeavesTheHotLogThoughTheHeadWritesNothing) {
+  TimelineLog log = With(second);
+  LoadBranch(log);
+  const auto plan = log.PlanCoalesce();
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(plan->up_to, Lsn(9));
+  EXPECT_EQ(log.MarkAfter(*plan).vdl, Lsn(9)) << "found by the simulator: a mark above its VDL";
+  log.CoalesceStarted(*plan);
+  log.CoalesceDone(plan->up_to);
+  EXPECT_EQ(log.hot_bytes(), 0u);
+  EXPECT_EQ(log.scl(), Lsn(4));
+  LoadHead(log);
+  EXPECT_EQ(log.scl(), Lsn(2002));
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(2002));
+  log.CheckInvariants();
+}
+
+TEST_F(Backtracked, WhatTheHeadLacksBelowItsForkHoldsTheBranch) {
+  TimelineLog log = With(second);
+  log.Load(Box(E(1), 1, 3, 0));
+  log.Load(Box(E(1), 5, 9, 4));
+  EXPECT_EQ(log.PlanCoalesce()->up_to, Lsn(3));
+}
+
 TEST_F(Backtracked, ABranchThatIsNotWholeHereHoldsTheCoalescer) {
   TimelineLog log = With(second);
   log.Load(Box(E(1), 1, 4, 0));
