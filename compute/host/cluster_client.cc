@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compute/host/clone_places.h"
 #include "compute/host/clone_run.h"
 #include "compute/host/volume_host.h"
 #include "compute/io/clocks.h"
@@ -239,7 +240,9 @@ std::vector<v1::NodeDescription> ClusterClient::DescribeNodes() {
 ClusterClient::Segments ClusterClient::FindSegments(const VolumeEntry& entry) {
   std::set<PgId> pgs;
   Segments segments;
-  for (const v1::NodeDescription& node : DescribeNodes()) {
+  const std::vector<v1::NodeDescription> nodes = DescribeNodes();
+  segments.clones_not_everywhere = ClonesNotEverywhere(nodes, entry.timeline);
+  for (const v1::NodeDescription& node : nodes) {
     const auto member = entry.first_pg.IndexOf(NodeId(node.node()));
     if (member.has_value() && entry.first_pg.members[static_cast<size_t>(*member)].incarnation ==
                                   Incarnation(node.incarnation())) {
@@ -340,6 +343,12 @@ absl::Status ClusterClient::Drop(const std::string& name, bool force) {
   Segments segments = FindSegments(*entry);
   if (!force) {
     if (const absl::Status free = CheckNoWriter(*entry, segments); !free.ok()) return free;
+    if (!segments.clones_not_everywhere.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("volume ", name, " has clones that would lose what they need of it: ",
+                       absl::StrJoin(segments.clones_not_everywhere, "; "),
+                       "; open them once while all nodes are up and try again, or use --force"));
+    }
   }
   const std::string value = EncodeEntry(*entry);
   const auto dropped = registers_.Change(

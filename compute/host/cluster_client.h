@@ -39,6 +39,7 @@ class ClusterClient final : public Cluster {
     std::vector<PgId> pgs;
     int64_t writer_silent_ms = -1;
     quorum::MemberSet answered;
+    std::vector<std::string> clones_not_everywhere;  // of this volume: clone_places.h
   };
   Segments FindSegments(const VolumeEntry& entry);
   // OK if certainly nobody writes. A writer is heard by a write quorum of the first PG, so only a

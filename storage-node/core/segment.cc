@@ -143,7 +143,7 @@ void Segment::OnNotPersisted(const Continuation& then, SegmentOutlet& out) {
     return;
   }
   if (const auto* create = std::get_if<AfterCreate>(&then.then)) {
-    creating_.erase(create->envelope.timeline);
+    EndCreation(create->envelope.timeline);
     KeepForClones();
   } else if (const auto* learn = std::get_if<AfterLearn>(&then.then)) {
     --At(learn->envelope.timeline).adopting;

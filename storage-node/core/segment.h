@@ -264,7 +264,13 @@ class Segment {
   NodeId self_;
   SegmentConfig config_;
   std::map<TimelineId, Timeline> timelines_;
-  std::map<TimelineId, quorum::PgPath> creating_;  // clones that are being written
+  // Clones that are being written; asked for twice, a clone may be written twice at once.
+  struct Creation {
+    quorum::PgPath history;
+    int in_flight = 0;
+  };
+  std::map<TimelineId, Creation> creating_;
+  void EndCreation(TimelineId timeline);
 };
 
 }  // namespace hexad::storage_node

@@ -50,14 +50,20 @@ std::optional<Refused> Segment::RefuseClone(const quorum::CreateTimeline& reques
     return refuse(RefusalReason::kBadRequest, status.ToString());
   }
   if (const auto same = creating_.find(request.to.timeline);
-      same != creating_.end() && !(same->second == request.history)) {
+      same != creating_.end() && !(same->second.history == request.history)) {
     return refuse(RefusalReason::kBadRequest, "this clone is being made at another place");
   }
-  const Inherited from = quorum::InheritedBy(request.history).back();
+  std::vector<Inherited> ancestors = quorum::InheritedBy(request.history);
+  const Inherited from = ancestors.back();
+  ancestors.pop_back();
   const Timeline* parent = Here(from.timeline());
   if (parent == nullptr) {
     return refuse(RefusalReason::kUnknownSegment,
                   absl::StrCat("no timeline ", absl::Hex(from.timeline().value()), " to continue"));
+  }
+  // Where the parent left its own ancestors, their floors know of, and of no other place.
+  if (ancestors != quorum::InheritedBy(parent->log.begun())) {
+    return refuse(RefusalReason::kBadRequest, "the parent did not leave its ancestors there");
   }
   // With the pin, R counts as well: an R and a pin that both have a write quorum meet.
   const Lsn lowest = request.manifest.has_value()
@@ -105,15 +111,22 @@ void Segment::On(ConnId conn, const quorum::CreateTimeline& request, Instant, Se
     batch.ops.push_back(PutMeta{ManifestKey(pg, id), Encode(*request.manifest)});
   }
   // From here on no floor passes the fork, although the pin is not durable yet.
-  creating_.insert_or_assign(id, request.history);
+  Creation& creation = creating_[id];
+  creation.history = request.history;
+  ++creation.in_flight;
   KeepForClones();
   out.Persist(pg, std::move(batch),
               {AfterCreate{conn, request.to, request.history, request.manifest}});
 }
 
+void Segment::EndCreation(TimelineId timeline) {
+  const auto creation = creating_.find(timeline);
+  if (creation != creating_.end() && --creation->second.in_flight == 0) creating_.erase(creation);
+}
+
 void Segment::Done(AfterCreate& then, SegmentOutlet& out) {
   const TimelineId timeline = then.envelope.timeline;
-  creating_.erase(timeline);
+  EndCreation(timeline);
   if (!timelines_.contains(timeline)) {
     TimelineState state;
     const auto inherited = quorum::InheritedBy(then.history);
@@ -152,7 +165,7 @@ void Segment::KeepForClones() {
   for (const auto& [id, timeline] : timelines_) {
     if (!timeline.dropped) see(timeline.log.begun());
   }
-  for (const auto& [id, history] : creating_) see(history);
+  for (const auto& [id, creation] : creating_) see(creation.history);
   for (auto& [id, timeline] : timelines_) timeline.log.KeepFor(std::move(seen[id]));
 }
 
@@ -210,7 +223,7 @@ TimelineDrop Segment::PlanDrop(TimelineId id, StoreBatch& batch) {
   for (const auto& [other, timeline] : timelines_) {
     if (other != id && !timeline.dropped) need(timeline.log.begun());
   }
-  for (const auto& [other, history] : creating_) need(history);
+  for (const auto& [other, creation] : creating_) need(creation.history);
   TimelineDrop plan;
   const PgId pg = config_.membership.pg;
   for (auto& [other, timeline] : timelines_) {

@@ -157,8 +157,9 @@ class TimelineLog {
   // Durable boxcars with a record that the history sees at or below `end`.
   void AddBoxcars(const quorum::Path& path, Lsn end, std::vector<quorum::Boxcar>& boxcars) const;
   void AddTruncates(const quorum::Path& path, Lsn end, std::vector<TruncateMark>& truncates) const;
-  // Forgets a boxcar that no kept history sees.
+  // Forgets a boxcar that no kept history sees, or all of them.
   void ForgetIfDead(Lsn first_lsn);
+  void ForgetDead();
   CoalescedMark MarkAt(Lsn up_to, Lsn floor) const;
   Lsn VdlAbove(Lsn up_to) const;
   // A branch is over when its newest commit is older than what is retained: LSNs rise with time

@@ -45,6 +45,8 @@ void TimelineLog::TakeUpTo(Lsn limit, CoalescePlan& plan) const {
       SOMETIMES(coalescer_drops_a_dead_branch);
       continue;  // dropped with the rest, never folded
     }
+    // The mark lies inside it, and all that is kept of it is in the page store: a fork was there.
+    if (*last <= mark_.up_to) continue;
     plan.boxcars.push_back(hot.boxcar);
     plan.up_to = *last;
   }

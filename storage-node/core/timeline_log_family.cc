@@ -23,10 +23,15 @@ void TimelineLog::KeepFor(std::vector<Inherited> clones) {
     INVARIANT(clone.end.at >= mark_.gc_floor);
   }
   clones_ = std::move(clones);
+  if (retired_) ForgetDead();
 }
 
 void TimelineLog::Retire() {
   retired_ = true;
+  ForgetDead();
+}
+
+void TimelineLog::ForgetDead() {
   std::vector<Lsn> durable;
   for (const auto& [first, hot] : hot_) {
     if (hot.durable) durable.push_back(first);

@@ -115,7 +115,8 @@ absl::StatusOr<std::vector<StoredPage>> ReadStored(const SegmentStore& store,
 }
 
 // Below the newest image at or below the floor nobody reads: every history shares it. A page is
-// swept when it gets another image, so its chain costs one such look per page of log.
+// swept when it gets another image, so its chain costs one such look per page of log; the chain
+// index with each coalescing, so that it costs one for each entry.
 absl::Status DropSuperseded(const SegmentStore& store, const CoalescePlan& plan, PageNo page,
                             StoreBatch& batch) {
   std::vector<LsnRange> below_floor = plan.head;
@@ -196,6 +197,8 @@ absl::StatusOr<CoalesceRun> RunCoalesce(SegmentStore& store, const CoalescePlan&
       if (auto status = write(); !status.ok()) return status;
     }
   }
+  // What older entries tell is the past of a past that nobody may go back to.
+  if (auto status = DropSuperseded(store, plan, kChainPage, batch); !status.ok()) return status;
   PutChain(plan, batch);
   batch.ops.insert(batch.ops.end(), plan.finish.ops.begin(), plan.finish.ops.end());
   if (auto status = write(); !status.ok()) return status;

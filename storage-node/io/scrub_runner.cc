@@ -13,21 +13,26 @@ namespace {
 
 using State = quorum::PageDigest::State;
 
-// Everything that the timeline has of the page, by LSN. A read ends at an image, so the next one
-// goes on below it.
-SegmentStore::Versions EveryVersion(const SegmentStore& store, const ReadPlan& plan) {
+// Calls `each` with everything that the timeline has of the page, newest first, in parts: a read
+// ends at an image, so the next one goes on below it. A busy page has far more in its window than
+// may be held at once. False from `each` ends it.
+template <class Each>
+absl::Status ForEachPart(const SegmentStore& store, const ReadPlan& plan, Each each) {
   const TimelineId timeline = plan.envelope.timeline;
-  std::vector<PageVersion> newest_first;
   for (Lsn last = Lsn::Max(); !last.IsNone();) {
     auto part =
         store.ReadVersions(plan.envelope.pg, plan.page, {LsnRange{timeline, Lsn::First(), last}});
     if (!part.ok()) return part.status();
     if (part->empty()) break;
     last = part->front().lsn.Prev();
-    std::move(part->rbegin(), part->rend(), std::back_inserter(newest_first));
+    if (!each(*std::move(part))) break;
   }
-  std::reverse(newest_first.begin(), newest_first.end());
-  return newest_first;
+  return absl::OkStatus();
+}
+
+// A store gives nothing that fails its checksum.
+absl::Status CheckEveryVersion(const SegmentStore& store, const ReadPlan& plan) {
+  return ForEachPart(store, plan, [](const std::vector<PageVersion>&) { return true; });
 }
 
 bool IsInherited(const ReadPlan& plan) {
@@ -41,7 +46,7 @@ absl::StatusOr<quorum::PageDigest> DigestOf(const SegmentStore& store, const Rea
   quorum::PageDigest digest;
   if (absl::IsDataLoss(page.status())) {
     digest.state = State::kDamaged;
-    if (IsInherited(plan) && EveryVersion(store, plan).ok()) {
+    if (IsInherited(plan) && CheckEveryVersion(store, plan).ok()) {
       digest.state = State::kInheritedDamage;
     }
     return digest;
@@ -53,16 +58,21 @@ absl::StatusOr<quorum::PageDigest> DigestOf(const SegmentStore& store, const Rea
 }
 
 absl::Status AddVersions(const SegmentStore& store, const ReadPlan& plan, quorum::ScrubFill& fill) {
-  auto versions = EveryVersion(store, plan);
-  if (!versions.ok()) return versions.status();
   size_t bytes = 0;
-  for (PageVersion& version : *versions) {
-    bytes += version.bytes.size();
-    fill.versions.push_back(
-        {version.lsn, version.kind == VersionKind::kImage, std::move(version.bytes)});
-  }
+  auto status = ForEachPart(store, plan, [&](std::vector<PageVersion> part) {
+    for (auto version = part.rbegin(); version != part.rend(); ++version) {
+      bytes += version->bytes.size();
+      fill.versions.push_back(
+          {version->lsn, version->kind == VersionKind::kImage, std::move(version->bytes)});
+    }
+    return bytes <= quorum::kMaxScrubBytes;
+  });
+  if (!status.ok()) return status;
+  std::reverse(fill.versions.begin(), fill.versions.end());
   if (bytes <= quorum::kMaxScrubBytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("versions of ", bytes, " bytes"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("page ", plan.page.value(), " has more than ", quorum::kMaxScrubBytes,
+                   " bytes of versions, which is what one answer holds"));
 }
 
 }  // namespace
@@ -76,11 +86,11 @@ absl::StatusOr<quorum::ScrubFill> RunScrub(const SegmentStore& store, const Scru
     auto digest = DigestOf(store, page);
     if (!digest.ok()) return digest.status();
     if (plan.every_version && digest->state == State::kWhole) {
-      const auto versions = EveryVersion(store, page);
-      if (absl::IsDataLoss(versions.status())) {
+      const absl::Status versions = CheckEveryVersion(store, page);
+      if (absl::IsDataLoss(versions)) {
         *digest = {State::kDamaged, Lsn(), 0};
       } else if (!versions.ok()) {
-        return versions.status();
+        return versions;
       }
     }
     fill.digests.push_back(*digest);

@@ -1,5 +1,8 @@
 // Coalescing at a whole node: what a crash in the middle leaves, what a read that waits may see,
 // and which segment is taken next.
+#include <algorithm>
+
+#include "storage-node/core/chain_index.h"
 #include "tests/unit/node_under_test.h"
 
 namespace hexad::storage_node {
@@ -33,7 +36,7 @@ struct Busy : NodeUnderTest {
 // The image replaced what it was made from before the mark with the new floor was written: without
 // the first write a read below it would be admitted after the restart, and find an empty page.
 TEST(Coalescing, CutShortAtAnyWriteServesNoHole) {
-  for (int writes = 0; writes <= 2; ++writes) {
+  for (int writes = 0; writes <= 1; ++writes) {  // of two: the pages, then the mark
     Busy node;
     node.CoalesceWith(Lsn(35));
     node.RunCoalesce(writes);
@@ -69,6 +72,36 @@ TEST(Coalescing, UnderAReadThatWaitsRefusesIt) {
   EXPECT_FALSE(node.core->MayServe(plan));
   EXPECT_TRUE(absl::IsOutOfRange(node.Serve(plan).status()));
   EXPECT_EQ(Start(node.Read(node.At(41))), "lsn 41");
+}
+
+// Of the chain index stay the entry that holds the floor, and those above it.
+TEST(Coalescing, EntriesOfTheChainBelowTheFloorGo) {
+  Busy node;
+  const auto entries = [&] {
+    node.store.Sync();
+    const auto places = node.store.VersionPlaces();
+    return std::count_if(places.begin(), places.end(),
+                         [](const VersionPlace& place) { return place.page == kChainPage; });
+  };
+  const auto round = [&](uint64_t last, uint64_t floor) {
+    if (last > 40) node.Ask(node.Append(node.Box(Epoch(1), Lsn(last - 39), 40, Lsn(last - 40))));
+    node.Ask(node.Tell(Epoch(1), Lsn(last), Lsn(floor)));
+    node.Tick();
+    node.RunCoalesce();
+  };
+  for (uint64_t last = 40; last <= 200; last += 40) round(last, 1);
+  EXPECT_EQ(entries(), 5) << "all of it can be gone back to";
+  round(240, 90);
+  EXPECT_EQ(entries(), 4) << "from 81 on, and the one that came with this round";
+  round(280, 280);
+  round(320, 320);
+  EXPECT_EQ(entries(), 2);
+  const auto asked = node.Do(RequestReceived{
+      kConn, quorum::FindCommit{node.To(Epoch(1)), node.First(), Lsn(320), Lsn(281)}});
+  ASSERT_TRUE(std::holds_alternative<ServeFind>(asked.at(0)));
+  const auto found = RunFind(node.store, std::get<ServeFind>(asked[0]).plan);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->tail, Lsn(281));
 }
 
 // What an image was made from goes with the write that brings it: images, and the runs between.

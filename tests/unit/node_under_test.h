@@ -2,6 +2,7 @@
 // A test that cares about the order of things uses Step and carries the effects out itself.
 #pragma once
 
+#include <climits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "storage-node/core/page_builder.h"
 #include "storage-node/core/segment_state.h"
 #include "storage-node/io/memory_segment_store.h"
+#include "storage-node/io/plan_runner.h"
 
 namespace hexad::storage_node {
 
@@ -26,13 +28,23 @@ inline constexpr ConnId kConn{1};
 // A history of one timeline in one PG, as the tests write it: e1 from LSN 1, and so on.
 inline EpochId Epoch(uint32_t number) { return EpochId{number, number}; }
 
+// Takes so many writes and no more.
+struct StoreOfATest : MemorySegmentStore {
+  int writes_left = INT_MAX;
+  absl::Status Write(const std::vector<const StoreBatch*>& batches,
+                     Durability durability) override {
+    if (writes_left-- <= 0) return absl::UnavailableError("the test ends here");
+    return MemorySegmentStore::Write(batches, durability);
+  }
+};
+
 struct NodeUnderTest {
   TimelineId timeline{0xA};
   PgId pg = quorum::MakePgId(timeline, 0);
   ClusterId cluster{7};
   std::vector<quorum::RosterNode> roster;
   NodeOptions options;
-  MemorySegmentStore store;
+  StoreOfATest store;
   std::unique_ptr<NodeCore> core;
   Instant now;
   std::vector<Coalesce> coalesces;  // asked for by Do(), not carried out
@@ -179,29 +191,17 @@ struct NodeUnderTest {
   }
   std::map<PageNo, Lsn> page_tail;
 
-  // --- background
-  // ---------------------------------------------------------------------------------- Carries out
-  // the coalescing that is due, all of it, or only its first `writes` writes.
-  void RunCoalesce(int writes = 1000) {
+  // --- background --------------------------------------------------------------------------------
+
+  // Carries out the coalescing that is due, all of it, or only its first `writes` writes.
+  void RunCoalesce(int writes = INT_MAX) {
     ASSERT_FALSE(coalesces.empty());
     const Coalesce job = std::move(coalesces.front());
     coalesces.erase(coalesces.begin());
-    std::vector<StoreBatch> batches{job.plan.start};
-    for (const PageWork& work : GroupByPage(job.plan)) {
-      StoreBatch batch;
-      StoredPage stored{store.ReadVersions(job.plan.pg, work.page, job.plan.head)};
-      if (!job.plan.only_head) {
-        stored.all = store.ReadVersions(job.plan.pg, work.page, job.plan.visible);
-      }
-      (void)CoalescePage(job.plan, work, stored, batch);
-      batches.push_back(std::move(batch));
-    }
-    batches.push_back(job.plan.finish);
-    for (const StoreBatch& batch : batches) {
-      if (writes-- <= 0) return;
-      ASSERT_TRUE(store.Write({&batch}, Durability::kOrdered).ok());
-    }
-    Do(Coalesced{job.ticket, absl::OkStatus()});
+    store.writes_left = writes;
+    const auto run = storage_node::RunCoalesce(store, job.plan, /*write_bytes=*/1);
+    store.writes_left = INT_MAX;
+    if (run.ok()) Do(Coalesced{job.ticket, absl::OkStatus()});
   }
   // A page read as the host serves it.
   quorum::ReadPage ReadOf(EpochId epoch, PageNo page, Lsn read_point, Lsn complete_to) const {

@@ -1,139 +1,9 @@
-// A clone on one storage node: when it is accepted, what it reads, what it keeps of its parent, and
-// what goes with each of them (docs/fork.md).
-#include <gmock/gmock.h>
-
-#include <functional>
-#include <map>
-#include <set>
-
-#include "tests/unit/node_under_test.h"
+// A clone on one storage node: when it is accepted, what it reads, and what it keeps of its parent
+// (docs/fork.md).
+#include "tests/unit/clone_on_a_node.h"
 
 namespace hexad::storage_node {
 namespace {
-
-using quorum::Begun;
-using quorum::Created;
-using quorum::PgPath;
-using quorum::RefusalReason;
-
-const TimelineId kClone{0xB};
-const TimelineId kSecond{0xC};
-const PageNo kPage{1};
-const PageNo kQuiet{2};
-
-// The parent has written 1..6 to a page, each "lsn N", and 7 to another one; VDL is 7.
-class CloneOnANode : public ::testing::Test {
- protected:
-  CloneOnANode() {
-    node.options.coalesce_at_bytes = 1 << 20;
-    EXPECT_TRUE(node.Start().ok());
-    node.Open();
-    Write(node.First(), Lsn(1), 6, Lsn());
-    node.page_tail[kQuiet] = Lsn();
-    Write(node.First(), Lsn(7), 1, Lsn(6), kQuiet);
-  }
-
-  // Records of one timeline: Box() writes for node.timeline.
-  void Write(const PgPath& history, Lsn first, int count, Lsn pg_prev, PageNo page = kPage) {
-    const TimelineId before = std::exchange(node.timeline, history.path.timeline());
-    const auto box = node.Box(history.path.epoch(), first, count, pg_prev, page);
-    const auto answer = node.Ask(node.Append(box, box.header.last_lsn));
-    ASSERT_TRUE(std::holds_alternative<quorum::Ack>(answer));
-    node.timeline = before;
-    Tell(history, box.header.last_lsn);
-  }
-  // The VDL, and how far nobody reads any more.
-  void Tell(const PgPath& history, Lsn vdl, Lsn pgmrpl = Lsn()) {
-    const TimelineId before = std::exchange(node.timeline, history.path.timeline());
-    node.Ask(node.Tell(history.path.epoch(), vdl, pgmrpl));
-    node.timeline = before;
-    told[history.path.timeline()] = {history.path.epoch(), vdl, pgmrpl};
-  }
-  // The page's last record on the timeline that writes next.
-  void Follows(PageNo page, Lsn last) { node.page_tail[page] = last; }
-
-  quorum::CreateTimeline Create(const PgPath& root, bool pin = true) {
-    quorum::CreateTimeline create{node.To(EpochId::Root()), root, std::nullopt};
-    create.to.timeline = root.path.timeline();
-    if (pin) {
-      create.manifest.emplace();
-      create.manifest->timeline = root.path.timeline();
-      create.manifest->name = "clone";
-      create.manifest->retained_from = quorum::InheritedBy(root).back().end.at;
-      create.manifest->pgs.push_back(node.Members());
-    }
-    return create;
-  }
-  PgPath Root(Lsn at, TimelineId clone = kClone) { return *node.First().TryClone(clone, {at, at}); }
-  // Made, and begun: ready for appends.
-  PgPath Open(const PgPath& root) {
-    EXPECT_TRUE(std::holds_alternative<Created>(node.Ask(Create(root))));
-    const Lsn fork = root.path.fork_lsn();
-    const PgPath begun = root.Fork(Epoch(1), fork, fork.Next(), root.fork_tail());
-    quorum::Begin begin = node.BeginOf(begun);
-    begin.to.timeline = root.path.timeline();
-    EXPECT_TRUE(std::holds_alternative<Begun>(node.Ask(begin)));
-    return begun;
-  }
-  std::string Read(TimelineId timeline, Lsn read_point, PageNo page = kPage) {
-    quorum::ReadPage read = node.ReadOf(Epoch(1), page, read_point, Lsn());
-    read.to.timeline = timeline;
-    const auto served = node.Read(read);
-    if (!served.ok()) return std::string(served.status().message());
-    const std::string_view bytes = served->page.view();
-    return std::string(bytes.substr(0, bytes.find('\0')));
-  }
-  void Restart(size_t coalesce_at_bytes = 1 << 20) {
-    node.options.coalesce_at_bytes = coalesce_at_bytes;
-    node.coalesces.clear();
-    ASSERT_TRUE(node.Start().ok());
-    for (const auto& [timeline, said] : told) {
-      const TimelineId before = std::exchange(node.timeline, timeline);
-      node.Ask(node.Tell(said.epoch, said.vdl, said.pgmrpl));
-      node.timeline = before;
-    }
-  }
-  // Coalesces every log of at least so many bytes; which ones.
-  std::set<TimelineId> Coalesce(const std::function<void()>& between = nullptr,
-                                size_t at_bytes = 1) {
-    std::set<TimelineId> done;
-    Restart(at_bytes);
-    for (node.Tick(); !node.coalesces.empty(); node.Tick()) {
-      done.insert(node.coalesces.front().plan.timeline);
-      node.RunCoalesce();
-      if (between != nullptr) between();
-    }
-    Restart();
-    return done;
-  }
-  Lsn FloorOf(TimelineId timeline) {
-    for (const auto& d : node.core->Describe(node.now)) {
-      if (d.timeline == timeline) return d.gc_floor;
-    }
-    return Lsn::Max();
-  }
-  absl::Status Drop(TimelineId timeline) {
-    const auto sent = node.Do(DropSegmentsAsked{CallId(3), node.cluster, timeline, {node.pg}});
-    EXPECT_EQ(sent.size(), 1u);
-    return std::get<DropSegmentsDone>(sent.at(0)).status;
-  }
-  size_t Entries(TimelineId timeline) {
-    const auto count = [&](const auto& places) {
-      return static_cast<size_t>(std::count_if(
-          places.begin(), places.end(), [&](const auto& p) { return p.timeline == timeline; }));
-    };
-    node.store.Sync();
-    return count(node.store.LogPlaces()) + count(node.store.VersionPlaces());
-  }
-
-  struct Said {
-    EpochId epoch;
-    Lsn vdl;
-    Lsn pgmrpl;
-  };
-  std::map<TimelineId, Said> told;
-  NodeUnderTest node;
-};
 
 // --- creation ------------------------------------------------------------------------------------
 
@@ -218,6 +88,35 @@ TEST_F(CloneOnANode, IsNoCloneWithoutAParentOrARootOfItsOwn) {
   quorum::CreateSegment empty = node.Create();
   empty.to.timeline = kClone;
   EXPECT_EQ(Reason(node.Ask(empty)), RefusalReason::kBadRequest) << "it would have no history";
+}
+
+// The first answer to a clone that was asked for twice says that there was no room; the second
+// comes to a disk that has some.
+TEST_F(CloneOnANode, AskedForTwiceItHoldsTheFloorUntilBothAreWritten) {
+  told.clear();
+  Restart(/*coalesce_at_bytes=*/1);
+  auto first = node.Step(RequestReceived{kConn, Create(Root(Lsn(4)))});
+  auto second = node.Step(RequestReceived{kConn, Create(Root(Lsn(4)))});
+  node.CarryOut(node.Step(NotPersisted{std::get<Persist>(first.at(0)).ticket}));
+  Tell(node.First(), Lsn(7), Lsn(7));
+  node.Tick();
+  ASSERT_EQ(node.coalesces.size(), 1u);
+  EXPECT_LE(node.coalesces.front().plan.floor, Lsn(4));
+  const auto sent = node.CarryOut(std::move(second));
+  EXPECT_TRUE(std::holds_alternative<Created>(std::get<Reply>(sent.at(0)).answer));
+  ASSERT_TRUE(node.Start().ok());
+}
+
+// Bytes from outside: its parent is a clone itself, and was made elsewhere.
+TEST_F(CloneOnANode, LeavesItsAncestorsWhereItsParentLeftThem) {
+  Open(Root(Lsn(7)));
+  Tell(node.First(), Lsn(7), Lsn(5));
+  Coalesce();
+  const auto other = node.First().TryClone(kClone, {Lsn(2), Lsn()});
+  ASSERT_TRUE(other.ok());
+  const auto of_other = other->TryClone(kSecond, {Lsn(20), Lsn()});
+  ASSERT_TRUE(of_other.ok());
+  EXPECT_EQ(Reason(node.Ask(Create(*of_other))), RefusalReason::kBadRequest);
 }
 
 // --- what it sees --------------------------------------------------------------------------------
@@ -358,77 +257,6 @@ TEST_F(CloneOnANode, KeepsTheBranchThatItsForkLiesOn) {
   Write(third, Lsn(4001), 2, Lsn(2));
   Coalesce();
   EXPECT_EQ(Read(kClone, Lsn(6)), "lsn 6");
-}
-
-// --- dropping ------------------------------------------------------------------------------------
-
-TEST_F(CloneOnANode, DroppedItTakesOnlyItsOwnAndItsPin) {
-  const PgPath begun = Open(Root(Lsn(4)));
-  Follows(kPage, Lsn(4));
-  Write(begun, Lsn(5), 2, Lsn(4));
-  Coalesce();
-  EXPECT_GT(Entries(kClone), 0u);
-  const size_t parents = Entries(node.timeline);
-  ASSERT_TRUE(Drop(kClone).ok());
-  EXPECT_EQ(Entries(kClone), 0u);
-  EXPECT_EQ(Entries(node.timeline), parents);
-  EXPECT_EQ(Read(node.timeline, Lsn(7)), "lsn 6");
-  quorum::Poll poll{node.To(EpochId::Root())};
-  poll.to.timeline = kClone;
-  EXPECT_EQ(Reason(node.Ask(poll)), RefusalReason::kUnknownSegment);
-  // And the parent's floor may rise again.
-  Follows(kPage, Lsn(6));
-  Write(node.First(), Lsn(8), 300, Lsn(7));
-  Tell(node.First(), Lsn(307), Lsn(307));
-  Coalesce();
-  EXPECT_EQ(FloorOf(node.timeline), Lsn(307));
-}
-
-TEST_F(CloneOnANode, TheDroppedParentStaysForItAlone) {
-  const PgPath begun = Open(Root(Lsn(4)));
-  ASSERT_TRUE(Drop(node.timeline).ok());
-  const auto gone = [&] {
-    EXPECT_EQ(Reason(node.Ask(quorum::Poll{node.To(Epoch(1))})), RefusalReason::kUnknownSegment);
-    EXPECT_THAT(Read(node.timeline, Lsn(7)), testing::HasSubstr("no timeline"));
-    EXPECT_EQ(Reason(node.Ask(node.BeginOf(node.First()))), RefusalReason::kUnknownSegment);
-  };
-  gone();
-  EXPECT_EQ(Read(kClone, Lsn(4)), "lsn 4");
-  ASSERT_TRUE(node.Start().ok());
-  gone();
-  EXPECT_EQ(Read(kClone, Lsn(4)), "lsn 4");
-  Follows(kPage, Lsn(4));
-  Write(begun, Lsn(5), 2, Lsn(4));
-  Coalesce();
-  EXPECT_EQ(Read(kClone, Lsn(6)), "lsn 6");
-  EXPECT_EQ(Read(kClone, Lsn(4)), "lsn 4");
-  // With the last of the family everything goes.
-  ASSERT_TRUE(Drop(kClone).ok());
-  EXPECT_EQ(Entries(node.timeline) + Entries(kClone), 0u);
-  EXPECT_TRUE(node.core->Describe(node.now).empty());
-}
-
-TEST_F(CloneOnANode, AParentInTheMiddleGoesWithItsLastClone) {
-  const PgPath b = Open(Root(Lsn(4)));
-  Follows(kPage, Lsn(4));
-  Write(b, Lsn(5), 3, Lsn(4));
-  Open(*b.TryClone(kSecond, {Lsn(6), Lsn(6)}));
-  ASSERT_TRUE(Drop(kClone).ok());
-  EXPECT_EQ(Read(kSecond, Lsn(6)), "lsn 6");
-  EXPECT_GT(Entries(kClone), 0u);
-  ASSERT_TRUE(Drop(kSecond).ok());
-  EXPECT_EQ(Entries(kClone), 0u);
-  EXPECT_EQ(Read(node.timeline, Lsn(7)), "lsn 6") << "the volume itself is untouched";
-  ASSERT_TRUE(Drop(kSecond).ok()) << "idempotent";
-  EXPECT_EQ(Read(node.timeline, Lsn(7)), "lsn 6");
-}
-
-TEST_F(CloneOnANode, ADropWithoutRoomChangesNothing) {
-  Open(Root(Lsn(4)));
-  auto effects = node.Step(DropSegmentsAsked{CallId(3), node.cluster, node.timeline, {node.pg}});
-  const auto sent = node.Do(NotPersisted{std::get<Persist>(effects.at(0)).ticket});
-  EXPECT_FALSE(std::get<DropSegmentsDone>(sent.at(0)).status.ok());
-  EXPECT_EQ(Read(node.timeline, Lsn(7)), "lsn 6");
 }
 
 }  // namespace
