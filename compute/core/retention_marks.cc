@@ -20,8 +20,9 @@ void RetentionMarks::Restart(const quorum::Manifest& manifest, Lsn vdl) {
 }
 
 bool RetentionMarks::IsStepFrom(const RetentionMark& last) const {
-  const int64_t step_us = std::max(retention_.window_ms * 1000 / kSteps, shortest_.micros());
-  return newest_.time.value() - last.time.value() >= step_us ||
+  const int64_t since_us = newest_.time.value() - last.time.value();
+  if (since_us < shortest_.micros()) return false;
+  return since_us >= retention_.window_ms * 1000 / kSteps ||
          newest_.log_bytes - last.log_bytes >= std::max<uint64_t>(retention_.log_bytes / kSteps, 1);
 }
 

@@ -110,7 +110,9 @@ void VolumeCore::On(const quorum::SubmitMtr& submit, Instant now, Effects& out) 
   quorum::SubmitMtr ordered = submit;
   ordered.commit_time = std::max(submit.commit_time, marks_.newest());
   uint64_t bytes = 0;
-  for (const quorum::PageChange& change : submit.changes) bytes += change.payload.size();
+  for (const quorum::PageChange& change : submit.changes) {
+    bytes += quorum::kRecordHeaderBytes + change.payload.size();
+  }
   submitting_ = Submitting{ordered.commit_time, bytes};
   Feed(ordered, now, out);
 }

@@ -287,10 +287,16 @@ absl::StatusOr<int> ClusterClient::DropOrphanClones() {
     return entry->timeline;
   };
   int dropped = 0;
+  absl::Status failed;
   for (const FoundClone& clone : orphans_.ToDrop(found, nodes_->port->Now(), owner_of)) {
-    if (absl::Status done = DropSegments(clone.timeline, clone.pgs); !done.ok()) return done;
-    ++dropped;
+    absl::Status done = DropSegments(clone.timeline, clone.pgs);
+    if (done.ok()) {
+      ++dropped;
+    } else {
+      failed = std::move(done);
+    }
   }
+  if (!failed.ok()) return failed;
   return dropped;
 }
 

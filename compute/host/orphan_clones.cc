@@ -12,11 +12,9 @@ std::vector<FoundClone> OrphanWatch::ToDrop(const std::vector<FoundClone>& found
     if (!owner.ok() || *owner == clone.timeline) continue;
     const auto before = nameless_since_.find(clone.timeline);
     const Instant since = before == nameless_since_.end() ? now : before->second;
-    if (*owner != TimelineId() || now - since >= kPatience) {
-      drop.push_back(clone);
-    } else {
-      nameless[clone.timeline] = since;
-    }
+    if (*owner != TimelineId() || now - since >= kPatience) drop.push_back(clone);
+    // Until it is gone: a node that is down keeps its part of it.
+    nameless[clone.timeline] = since;
   }
   nameless_since_ = std::move(nameless);
   return drop;

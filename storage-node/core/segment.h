@@ -70,7 +70,7 @@ struct AfterGossip {
   EpochId promised;                    // with the path
   std::vector<Lsn> taken;
   bool more = false;
-  bool unblocks = false;  // `more` is what the coalescer waits for
+  bool unblocks = false;  // `more` is what the coalescer waits for, and comes one by one
 };
 struct Continuation {
   std::variant<AfterCreate, AfterPromise, AfterLearn, AfterRefill, AfterBegin, AfterAppend,

@@ -238,7 +238,7 @@ void Segment::TakeGossip(const PeerAnswered& answered, SegmentOutlet& out) {
   const std::vector<BytesRef> boxcars = RoomFor(fill, room, out);
   const bool cut_short = boxcars.size() < fill.boxcars.size();
   then.more = fill.more || cut_short;
-  then.unblocks = room.first_at_any_rate;
+  then.unblocks = room.first_at_any_rate && cut_short && boxcars.size() == 1;
   auto taken = TakeBoxcars(timeline, answered.timeline, boxcars, *history, batch);
   if (!taken.ok()) {
     SOMETIMES(gossip_brings_what_does_not_fit);

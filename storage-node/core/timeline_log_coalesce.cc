@@ -104,12 +104,13 @@ std::optional<CoalescePlan> TimelineLog::PlanCoalesce(const Ancestors& ancestors
 // commit below.
 Lsn TimelineLog::VdlAbove(Lsn up_to) const {
   if (begun_vdl_ >= up_to) return begun_vdl_;
+  if (retired_) return up_to;
   Lsn lowest = Lsn::Max();
   for (const Branch& branch : begun_.branches) {
     const bool holds = branch.end.at >= up_to && branch.path.Visible(timeline_, up_to);
     if (holds) lowest = std::min(lowest, branch.end.at);
   }
-  return lowest == Lsn::Max() ? up_to : lowest;
+  return lowest == Lsn::Max() ? begun_vdl_ : lowest;
 }
 
 // A truncate at or below the floor is not needed once a later one, also at or below it, takes at
