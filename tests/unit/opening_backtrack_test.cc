@@ -212,5 +212,24 @@ TEST_F(OpeningBacktrack, WhatIsLeftBehindWasRefilledFirst) {
   EXPECT_EQ(Tails(again), (std::vector<Lsn>{Lsn(9), Lsn(10)}));
 }
 
+// Found by the simulator: commit times fell, once, where the writer changed. By time the first
+// commit that is later came before the last one that is not.
+TEST(CommitSearch, WhatIsLeftFirstLiesAboveTheFork) {
+  CommitSearch search(CommitTime(100));
+  quorum::CommitFound by_time;
+  by_time.before = {Lsn(662), CommitTime(90)};
+  by_time.after = {Lsn(457), CommitTime(110)};
+  auto done = search.Take({by_time}, quorum::Manifest());
+  ASSERT_TRUE(done.ok()) << done.status();
+  ASSERT_FALSE(*done);
+  EXPECT_EQ(search.question(), ForkTarget(Lsn(662)));
+  quorum::CommitFound by_lsn;
+  by_lsn.before = by_time.before;
+  done = search.Take({by_lsn}, quorum::Manifest());
+  ASSERT_TRUE(done.ok() && *done);
+  EXPECT_EQ(search.fork()->lsn, Lsn(662));
+  EXPECT_FALSE(search.after().has_value()) << "the fork is the last commit there is";
+}
+
 }  // namespace
 }  // namespace hexad::backtrack
