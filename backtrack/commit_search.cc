@@ -131,8 +131,8 @@ absl::StatusOr<bool> CommitSearch::Take(const std::vector<CommitFound>& answers,
     tails_.push_back(found.tail);
   }
   if (absl::Status status = CheckFork(before, after, manifest); !status.ok()) return status;
-  // That of the second question, by LSN: where times fall along a history, after a change of writer,
-  // the first commit that is later than a time may lie before the last one that is not.
+  // That of the second question, by LSN: where times fall along a history, after a change of
+  // writer, the first commit that is later than a time may lie before the last one that is not.
   after_ = after;
   if (fork_.has_value()) return true;
   fork_ = before;
