@@ -104,7 +104,7 @@ void NodeDriver::PersistDrained(bool reads_about) {
     absl::MutexLock lock(&mutex_);
     // While the writer writes, it will also take what came meanwhile.
     const bool idle = !queued_.persists.empty() && !writing_;
-    write_here = idle && !reads_about && queued_.bytes <= kInlineBytes;
+    write_here = idle && !reads_about && queued_.bytes <= kInlineBytes && Now() >= disk_slow_until_;
     if (idle && !write_here) writer_wakes_.Signal();
   }
   if (write_here) WriteGroup();
@@ -132,11 +132,13 @@ void NodeDriver::WriteGroup() {
     group = std::exchange(queued_, {});
     writing_bytes_ = group.bytes;
   }
+  const Instant began = Now();
   const std::vector<absl::Status> stored = WriteToDisk(group);
   Later later;
   bool read_on = false;
   {
     absl::MutexLock lock(&mutex_);
+    NoteWrite(Now() - began);
     for (size_t i = 0; i < stored.size(); ++i) {
       const Ticket ticket = group.persists[i].ticket;
       if (stored[i].ok()) {
@@ -153,6 +155,10 @@ void NodeDriver::WriteGroup() {
   }
   outside_.SendReplies();  // the acks first
   Finish(std::move(later), read_on);
+}
+
+void NodeDriver::NoteWrite(Duration took) {
+  if (took > kSlowWrite) disk_slow_until_ = Now() + kSlowLinger;
 }
 
 // One verdict per batch: stored, or no space. Anything else is the end of this process.

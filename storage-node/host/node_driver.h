@@ -5,10 +5,11 @@
 //
 // The synced write is where an ack waits, so who does it matters. A small group is written by the
 // loop thread itself, at once: no other thread has to wake up, which at depth 1 is the best latency
-// there is. A large group, or any while page reads are about, is left to the writer thread, so that
-// the loop thread goes on receiving: then disk and network work at the same time, and a read does
-// not wait for an fsync. Either way one group is written at a time, in the order of tickets, and
-// everything that arrived meanwhile is the next group.
+// there is. A large group, or any while page reads are about or the disk is slow, is left to the
+// writer thread, so that the loop thread goes on receiving: then disk and network work at the same
+// time, a read does not wait for an fsync, and a disk that stalls again does not make the whole
+// node silent. Either way one group is written at a time, in the order of tickets, and everything
+// that arrived meanwhile is the next group.
 #pragma once
 
 #include <functional>
@@ -55,6 +56,10 @@ class NodeDriver {
   void Step(const NodeInput& input);
   // Loop thread, inside a drain; PersistDrained() must follow. False: hold the stream back.
   bool StepDrained(std::span<const NodeInput> inputs);
+  // A synced write that took longer than this was slow, and so may the next ones be, for so long.
+  static constexpr Duration kSlowWrite = Duration::Millis(20);
+  static constexpr Duration kSlowLinger = Duration::Seconds(5);
+
   // Loop thread, at the end of a drain. `reads_about`: page reads came in lately.
   void PersistDrained(bool reads_about);
 
@@ -78,6 +83,7 @@ class NodeDriver {
   void StepLocked(const NodeInput& input, Later& later) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteGroup() ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<absl::Status> WriteToDisk(const Group& group);
+  void NoteWrite(Duration took) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunWriter();
   bool Congested() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -96,6 +102,7 @@ class NodeDriver {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool held_back_ ABSL_GUARDED_BY(mutex_) = false;  // some stream waits for ReadOn()
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Instant disk_slow_until_ ABSL_GUARDED_BY(mutex_);
   NodeCore::Effects effects_ ABSL_GUARDED_BY(mutex_);  // of the step under way; kept for its memory
   std::thread writer_;
 };
