@@ -108,7 +108,10 @@ absl::StatusOr<uint64_t> DatabaseFile::SizeInHeader() {
   const auto first = PageNow(PageNo(0));
   if (!first.ok()) return first.status();
   static_assert(kHeaderBytes <= quorum::kMinPageSize);
-  if (!std::string_view(*first).starts_with(kMagic)) return 0;
+  if (!std::string_view(*first).starts_with(kMagic)) {
+    // What is not empty is not overwritten: SQLite finds one page here that is no database's.
+    return first->find_first_not_of('\0') == std::string::npos ? 0 : page_size_;
+  }
   const uint64_t page_bytes = BigEndian(*first, kPageSizeAt, 2);
   return (page_bytes == 1 ? 65'536 : page_bytes) * BigEndian(*first, kPageCountAt, 4);
 }

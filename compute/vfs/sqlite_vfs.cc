@@ -25,7 +25,7 @@ sqlite3_vfs* SystemOf(sqlite3_vfs* vfs) { return In(vfs).system; }
 
 int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   file->pMethods = nullptr;
-  if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) {
+  if ((flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL)) != 0) {
     InitJournal(file);
   } else if ((flags & SQLITE_OPEN_MAIN_DB) != 0 && name != nullptr) {
     auto database = In(vfs).directory->Find(name);

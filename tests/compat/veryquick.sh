@@ -12,22 +12,29 @@ jobs=${HEXAD_SUITE_JOBS:-2}
 source=$("$here/fetch_sqlite.sh")
 source=${source%/}
 work=$(dirname "$source")/veryquick
-mkdir -p "$work/o" "$work/list" && cd "$work"
+mkdir -p "$work/list" && cd "$work"
 
 ninja -C "$build" hexad_suite_vfs >/dev/null
 [ -f Makefile ] || "$source/configure" --enable-shared=no --with-tcl=/usr/lib/tcl8.6 >configure.log 2>&1
 make sqlite3.c >make.log 2>&1
 make -n testfixture >plan.log 2>&1
-export FLAGS="$(head -1 plan.log | tr ' ' '\n' | grep -E '^-[DI]' | grep -v PRIVATE | tr '\n' ' ')"
-if [ ! -f o/complete ]; then
-  tr ' ' '\n' <plan.log | grep '\.c$' | sort -u | xargs -P "$jobs" -I{} sh -c \
-    'gcc -O1 -w $FLAGS -DSQLITE_PRIVATE= -DSQLITE_EXTRA_INIT=hexad_suite_init -c {} -o o/$(basename {} .c).o'
-  touch o/complete
+FLAGS=$(head -1 plan.log | tr ' ' '\n' | grep -E '^-[DI]' | grep -v PRIVATE | tr '\n' ' ')
+export FLAGS
+# Objects count for the sources, the flags and the compiler that made them, and only if all of them
+# were made.
+tr ' ' '\n' <plan.log | grep '\.c$' | sort -u >sources
+made_of=$({ echo "$FLAGS"; gcc --version; xargs cat <sources; cat sqlite3.h; } | sha256sum | cut -c1-16)
+objects=o/$made_of
+if [ ! -d "$objects" ]; then
+  rm -rf o && mkdir -p o/new
+  xargs -P "$jobs" -I{} sh -c 'gcc -O1 -w $FLAGS -DSQLITE_PRIVATE= \
+    -DSQLITE_EXTRA_INIT=hexad_suite_init -c {} -o o/new/$(basename {} .c).o' <sources
+  mv o/new "$objects"
 fi
-g++ o/*.o $("$here/link_flags.sh" "$build") -ltcl8.6 -lm -lz -ldl -lpthread -o testfixture
+g++ "$objects"/*.o $("$here/link_flags.sh" "$build") -ltcl8.6 -lm -lz -ldl -lpthread -o testfixture
 
 (cd list && HEXAD_SUITE_PLAIN=1 ../testfixture "$here/veryquick.tcl" "$source/test") |
-  sed -n 's/^file: //p' | sort | head -n "$files" >files
+  sed -n "s/^file: //p" | sort | sed "${files}q" >files
 ask() {  # ask FOLDER < files: one line for each
   rm -rf "$1" && mkdir "$1"
   xargs -P "$jobs" -I{} "$here/veryquick_one.sh" "$work/testfixture" "$work/$1" {}

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <map>
 
 #include "tests/unit/memory_volume.h"
@@ -12,7 +13,9 @@ namespace hexad::compute {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using unit::MemoryVolume;
 using Rows = std::vector<std::string>;
 
@@ -126,6 +129,30 @@ TEST_F(SqliteVfs, WhoWritesWithoutALockIsRefused) {
 }
 
 // What PRAGMA lock_status shows, in a library that has it.
+// A bench's volume, or one whose pages were written by hand.
+TEST_F(SqliteVfs, AVolumeThatHoldsSomethingElseIsNotTakenForAnEmptyDatabase) {
+  const auto other = std::make_shared<MemoryVolume>();
+  Mtr mtr = other->BeginMtr();
+  ASSERT_TRUE(mtr.Write(PageNo(0), 200, "no header of SQLite's").ok());
+  ASSERT_TRUE(other->Commit(std::move(mtr)).ok());
+  Registered().by_name["other"] = std::make_shared<Database>(other);
+  Connection stranger("other");
+  EXPECT_EQ(stranger.Run("create table t(a)"), SQLITE_NOTADB);
+  EXPECT_EQ(stranger.Run("select * from sqlite_schema"), SQLITE_NOTADB);
+  EXPECT_EQ(other->mtr_bytes().size(), 1u) << "it is as it was";
+}
+
+// SQLite names them beside the database, in the folder that the process happens to run in.
+TEST_F(SqliteVfs, ATransactionOverTwoDatabasesLeavesNoFile) {
+  Registered().by_name["other"] = std::make_shared<Database>(std::make_shared<MemoryVolume>());
+  one->Ask("attach 'other' as other");
+  one->Ask("begin; create table other.u(a); insert into t values (1, 'x'); commit");
+  EXPECT_THAT(Connection("other").Ask("select name from sqlite_schema"), ElementsAre("u"));
+  for (const auto& entry : std::filesystem::directory_iterator(".")) {
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr("main-mj")));
+  }
+}
+
 TEST_F(SqliteVfs, TheLockThatIsHeldCanBeAsked) {
   const auto lock = [this] {
     int state = -1;
