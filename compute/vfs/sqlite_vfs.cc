@@ -46,7 +46,11 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
 
 // Journals are closed when they go, and no other connection ever sees one.
 int Delete(sqlite3_vfs*, const char*, int) { return SQLITE_OK; }
-int Access(sqlite3_vfs*, const char*, int, int* result) {
+int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
+  // Asked of a folder for temporary files, which are the system's.
+  if (flags == SQLITE_ACCESS_READWRITE) {
+    return SystemOf(vfs)->xAccess(SystemOf(vfs), name, flags, result);
+  }
   *result = 0;
   return SQLITE_OK;
 }

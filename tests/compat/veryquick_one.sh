@@ -1,5 +1,5 @@
 #!/bin/bash
-# One file of veryquick in a folder of its own: prints "file outcome errors tests".
+# One file of veryquick in a folder of its own: prints "file outcome errors tests cases-that-failed".
 # Usage: veryquick_one.sh TESTFIXTURE WORK_FOLDER FILE
 fixture=$1 work=$2 file=$3 name=$(basename "$3" .test)
 mkdir -p "$work/$name" && cd "$work/$name" || exit 1
@@ -12,6 +12,7 @@ if [ $code = 124 ]; then
 elif [ -z "$line" ]; then
   echo "$name stopped 0 0"
 else
+  failed=$(sed -n 's/^!Failures on these tests: //p' "$name.out" | tail -1)
   set -- $line
-  [ "$1" = 0 ] && echo "$name passed $1 $5" || echo "$name failed $1 $5"
+  [ "$1" = 0 ] && echo "$name passed $1 $5" || echo "$name failed $1 $5 $failed"
 fi

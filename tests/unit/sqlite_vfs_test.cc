@@ -153,6 +153,13 @@ TEST_F(SqliteVfs, ATransactionOverTwoDatabasesLeavesNoFile) {
   }
 }
 
+TEST_F(SqliteVfs, AFolderForTemporaryFilesIsTheSystems) {
+  one->Ask("pragma temp_store_directory = '/tmp'");
+  EXPECT_THAT(one->Ask("pragma temp_store_directory"), ElementsAre("/tmp"));
+  one->Ask("pragma temp_store_directory = ''");
+  EXPECT_NE(one->Run("pragma temp_store_directory = '/no/such/folder'"), SQLITE_OK);
+}
+
 TEST_F(SqliteVfs, TheLockThatIsHeldCanBeAsked) {
   const auto lock = [this] {
     int state = -1;
