@@ -96,7 +96,6 @@ void OpeningRun::On(const OpeningTick&) {
       if (!member.refill.has_value()) continue;
       const bool given_up = now_ - member.refill->since >= RefillPatience();
       if (!given_up && !BUGGIFY(opening_gives_up_a_refill_early)) continue;
-      SOMETIMES(opening_refill_timed_out);
       if (member.refill->storing) {
         RefuseRefill(pg, i);
       } else {

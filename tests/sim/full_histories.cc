@@ -1,7 +1,10 @@
 #include "tests/sim/full_histories.h"
 
+#include <utility>
 #include <variant>
+#include <vector>
 
+#include "quorum/base/check.h"
 #include "quorum/base/marks.h"
 
 namespace hexad::sim {
@@ -17,13 +20,13 @@ const Path& FullHistories::Of(const Path& told) {
   if (const auto known = full_.find(key); known != full_.end()) return known->second;
   Path full = told;
   if (told.steps().size() > 1) {
-    const PathStep& before = told.steps()[told.steps().size() - 2];
-    const auto parent = full_.find({before.timeline, before.epoch});
-    if (parent != full_.end()) {
-      full = parent->second.Fork(
-          newest.timeline, newest.epoch, before.last_lsn, newest.first_lsn,
-          newest.backtracked ? quorum::ForkKind::kGoBack : quorum::ForkKind::kContinue);
-    }
+    std::vector<PathStep> before(told.steps().begin(), told.steps().end() - 1);
+    const Lsn fork = std::exchange(before.back().last_lsn, Lsn::Max());
+    const auto parent = Path::FromSteps(std::move(before));
+    INVARIANT(parent.ok());
+    full = Of(*parent).Fork(
+        newest.timeline, newest.epoch, fork, newest.first_lsn,
+        newest.backtracked ? quorum::ForkKind::kGoBack : quorum::ForkKind::kContinue);
   }
   if (full.steps().size() > told.steps().size()) SOMETIMES(history_is_told_more_shortly);
   return full_.emplace(key, std::move(full)).first->second;
@@ -57,6 +60,10 @@ const Event& FullHistories::Tell(const Event& event) {
   } else if (const auto* read = std::get_if<PageAnswered>(&event)) {
     PageAnswered full = *read;
     full.history = &Of(*read->history);
+    event_ = full;
+  } else if (const auto* of_clone = std::get_if<CloneRead>(&event)) {
+    CloneRead full = *of_clone;
+    full.read.history = &Of(*of_clone->read.history);
     event_ = full;
   } else {
     return event;

@@ -13,7 +13,7 @@ namespace hexad::sim {
 
 class FullHistories {
  public:
-  // What that path is at full length. An epoch's parent must have been seen before it.
+  // What that path is at full length: as it was told before it was folded, epoch by epoch.
   const quorum::Path& Of(const quorum::Path& told);
   // The same of its branches; tails are left out, no checker asks for them.
   quorum::PgPath Of(const quorum::PgPath& told);
