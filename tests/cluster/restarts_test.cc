@@ -46,7 +46,9 @@ TEST_F(EngineTest, ManyRestartsLeaveAShortPath) {
     ASSERT_TRUE(Put(*volume, static_cast<uint32_t>(i) % 8, std::to_string(i)).ok()) << i;
     longest = std::max(longest, Steps(*volume));
   }
-  // A floor moves with commits, a second apart; a node coalesces for a long path at its next tick.
+  // A floor moves with commits, a second apart; a node coalesces for a path of more than 32 steps
+  // at its next tick.
+  constexpr size_t kShort = 36;
   size_t last = longest;
   const bool folded = Eventually([&] {
     const auto volume = OpenVolume(*cluster_);
@@ -57,7 +59,7 @@ TEST_F(EngineTest, ManyRestartsLeaveAShortPath) {
       EXPECT_TRUE(Put(*volume, 9, "later").ok());
       return volume->Status().manifest.retained_from > floor;
     }));
-    return last <= 8;
+    return last <= kShort;
   });
   EXPECT_TRUE(folded) << "still " << last << " steps after " << restarts << " restarts";
   const auto volume = OpenVolume(*cluster_);
