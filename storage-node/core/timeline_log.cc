@@ -70,8 +70,26 @@ void TimelineLog::Adopt(PgPath path) {
     if (hot.durable) AddVisible(hot.boxcar, begun_.path, chain_);
   }
   HearForks();
+  ForgetHeard();
   begun_vdl_ = VdlOn(begun_.path);
   ForgetMended();
+}
+
+// What was told under an epoch that no history here names any more (it lies inside a step that
+// stands for several) is at or below that step's end, which is known.
+void TimelineLog::ForgetHeard() {
+  const auto names = [this](const Path& path, EpochId epoch) {
+    return path.Find(timeline_, epoch) != nullptr;
+  };
+  std::erase_if(heard_, [&](const auto& entry) {
+    const EpochId epoch = entry.first;
+    return epoch < begun_.path.epoch() && !names(begun_.path, epoch) &&
+           std::none_of(begun_.branches.begin(), begun_.branches.end(),
+                        [&](const Branch& branch) { return names(branch.path, epoch); }) &&
+           std::none_of(clones_.begin(), clones_.end(), [&](const quorum::Inherited& clone) {
+             return names(clone.history.path, epoch);
+           });
+  });
 }
 
 Lsn TimelineLog::BaseOn(const PgPath& path) const {

@@ -177,6 +177,7 @@ class TimelineLog {
   void TakeUpTo(Lsn limit, CoalescePlan& plan) const;
   bool IsKept(Lsn lsn) const;
   void HearForks();
+  void ForgetHeard();
   void ForgetMended();
   bool Overlaps(const quorum::Boxcar& boxcar) const;
   void IndexRecords(const quorum::Boxcar& boxcar);
