@@ -138,6 +138,7 @@ AdminClient::Names AdminClient::ListNames(uint64_t cluster, const std::vector<bo
   for (const auto& [key, state] : newest) {
     v1::NameValue value;
     if (state.value().empty() || !value.ParseFromString(state.value())) continue;
+    if (value.freed() != 0) continue;
     names.values.emplace_back(std::string(absl::StripPrefix(key, kNamePrefix)), value);
   }
   return names;

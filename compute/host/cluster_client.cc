@@ -9,11 +9,10 @@
 #include "compute/host/clone_places.h"
 #include "compute/host/clone_run.h"
 #include "compute/host/volume_host.h"
+#include "compute/host/volume_names.h"
 #include "compute/io/clocks.h"
 #include "compute/io/gather.h"
 #include "compute/io/segment_creation.h"
-#include "proto/node_codec.h"
-#include "proto/parts_codec.h"
 #include "quorum/record.h"
 
 namespace hexad::compute {
@@ -27,52 +26,6 @@ constexpr Duration kCreateGrace = Duration::Seconds(1);
 constexpr Duration kDescribeTimeout = Duration::Seconds(2);
 constexpr int64_t kWriterSilenceMs = 3000;
 
-absl::StatusOr<VolumeEntry> DecodeEntry(const std::string& name, const std::string& value) {
-  v1::NameValue wire;
-  if (!wire.ParseFromString(value)) {
-    return absl::DataLossError(absl::StrCat("the register of volume ", name, " is damaged"));
-  }
-  VolumeEntry entry;
-  entry.name = name;
-  entry.timeline = TimelineId(wire.timeline());
-  entry.page_size = wire.page_size();
-  entry.pages_per_pg = wire.pages_per_pg();
-  entry.first_pg.pg = PgId(wire.first_pg());
-  entry.first_pg.write = wire.write();
-  const auto roster = proto::RosterFromWire(wire.members());
-  if (!roster.ok()) return roster.status();
-  for (const quorum::RosterNode& node : *roster) {
-    entry.first_pg.members.push_back(quorum::Member{node.node, node.az, node.incarnation});
-  }
-  if (wire.has_retention()) {
-    entry.retention = {wire.retention().window_ms(), wire.retention().log_bytes()};
-  }
-  absl::Status status = entry.first_pg.Check();
-  if (status.ok()) status = entry.retention.Check();
-  if (!quorum::IsValidPageSize(entry.page_size) || entry.pages_per_pg == 0) {
-    status = absl::InvalidArgumentError("page size or PG size out of range");
-  }
-  if (status.ok()) return entry;
-  return absl::DataLossError(
-      absl::StrCat("the register of volume ", name, " makes no sense: ", status.message()));
-}
-
-std::string EncodeEntry(const VolumeEntry& entry) {
-  v1::NameValue wire;
-  wire.set_timeline(entry.timeline.value());
-  wire.set_page_size(entry.page_size);
-  wire.set_pages_per_pg(entry.pages_per_pg);
-  wire.set_first_pg(entry.first_pg.pg.value());
-  wire.set_write(entry.first_pg.write);
-  wire.mutable_retention()->set_window_ms(entry.retention.window_ms);
-  wire.mutable_retention()->set_log_bytes(entry.retention.log_bytes);
-  for (const quorum::Member& member : entry.first_pg.members) {
-    proto::ToWire(quorum::RosterNode{member.node, member.az, member.incarnation},
-                  wire.add_members());
-  }
-  return wire.SerializeAsString();
-}
-
 absl::Status CheckOptions(const CreateOptions& options) {
   if (absl::Status status = options.retention.Check(); !status.ok()) return status;
   if (!quorum::IsValidPageSize(options.page_size)) {
@@ -82,10 +35,6 @@ absl::Status CheckOptions(const CreateOptions& options) {
   const auto quorums =
       quorum::QuorumSet::KOfN(static_cast<int>(options.write), static_cast<int>(options.of));
   return quorums.status();
-}
-
-absl::Status AlreadyExists(const std::string& name) {
-  return absl::AlreadyExistsError(absl::StrCat("volume ", name, " exists already"));
 }
 
 }  // namespace
@@ -105,7 +54,7 @@ ClusterClient::ClusterClient(std::shared_ptr<const ClusterNodes> nodes)
 absl::Status ClusterClient::Create(const std::string& name, const CreateOptions& options) {
   if (const absl::Status status = quorum::CheckVolumeName(name); !status.ok()) return status;
   if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
-  if (const absl::Status status = CheckNameFree(name); !status.ok()) return status;
+  if (const auto free = ReadFreeName(name); !free.ok()) return free.status();
 
   VolumeEntry entry;
   entry.name = name;
@@ -130,7 +79,9 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
   create.first_page = PageNo(0);
   create.page_count = entry.pages_per_pg;
   absl::Status status = CreateSegments(nodes_, create, kCreateGrace, kCreateTimeout);
-  if (status.ok()) status = Register(entry);
+  if (status.ok()) {
+    status = ChangeName(name, [&](const std::string& now) { return RegisterVolume(now, entry); });
+  }
   // An attempt that got no answer may still be decided: then the segments are needed. Only a name
   // that somebody else holds proves that ours are not.
   if (absl::IsAlreadyExists(status))
@@ -138,21 +89,18 @@ absl::Status ClusterClient::Create(const std::string& name, const CreateOptions&
   return status;
 }
 
-absl::Status ClusterClient::CheckNameFree(const std::string& name) {
-  const auto current = registers_.Read(kNamePrefix + name, kNameTimeout);
-  if (!current.ok()) return current.status();
-  return current->empty() ? absl::OkStatus() : AlreadyExists(name);
+absl::StatusOr<std::string> ClusterClient::ReadFreeName(const std::string& name) {
+  auto value = registers_.Read(kNamePrefix + name, kNameTimeout);
+  if (!value.ok()) return value.status();
+  const auto entry = DecodeName(name, *value);
+  if (!entry.ok()) return entry.status();
+  if (!entry->has_value()) return *std::move(value);
+  return absl::AlreadyExistsError(absl::StrCat("volume ", name, " exists already"));
 }
 
-absl::Status ClusterClient::Register(const VolumeEntry& entry) {
-  const std::string value = EncodeEntry(entry);
-  return registers_
-      .Change(kNamePrefix + entry.name, kNameTimeout,
-              [&](const std::string& now) -> absl::StatusOr<std::string> {
-                if (now.empty() || now == value) return value;
-                return AlreadyExists(entry.name);
-              })
-      .status();
+absl::Status ClusterClient::ChangeName(const std::string& name,
+                                       const quorum::RegisterProposer::Change& change) {
+  return registers_.Change(kNamePrefix + name, kNameTimeout, change).status();
 }
 
 // The clone first, then the name: nobody opens what may not be whole. A creator that dies in
@@ -161,7 +109,8 @@ absl::StatusOr<ClonedVolume> ClusterClient::Clone(const CloneSpec& spec) {
   if (const absl::Status status = quorum::CheckVolumeName(spec.name); !status.ok()) return status;
   const auto parent = Find(spec.parent);
   if (!parent.ok()) return parent.status();
-  if (const absl::Status status = CheckNameFree(spec.name); !status.ok()) return status;
+  const auto before = ReadFreeName(spec.name);
+  if (!before.ok()) return before.status();
 
   backtrack::CloneOptions options;
   options.parent.name = parent->name;
@@ -185,8 +134,14 @@ absl::StatusOr<ClonedVolume> ClusterClient::Clone(const CloneSpec& spec) {
   entry.name = spec.name;
   entry.timeline = manifest.timeline;
   entry.retention = manifest.retention;
-  const absl::Status named = Register(entry);
-  if (absl::IsAlreadyExists(named)) Forget(manifest);
+  absl::Status refused;
+  const absl::Status named = ChangeName(spec.name, [&](const std::string& now) {
+    auto value = RegisterClone(now, *before, entry);
+    refused = value.status();
+    return value;
+  });
+  // A change that got no answer may still be decided: then it is a volume, and else an orphan.
+  if (!named.ok() && named == refused) Forget(manifest);
   if (!named.ok()) return named;
   return ClonedVolume{std::move(entry), made.cloned->forked_at};
 }
@@ -201,11 +156,11 @@ absl::StatusOr<VolumeEntry> ClusterClient::Find(const std::string& name) {
   if (const absl::Status status = quorum::CheckVolumeName(name); !status.ok()) return status;
   const auto value = registers_.Read(kNamePrefix + name, kNameTimeout);
   if (!value.ok()) return value.status();
-  if (value->empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("no volume ", name, "; create it: hexad volume create ", name));
-  }
-  return DecodeEntry(name, *value);
+  auto entry = DecodeName(name, *value);
+  if (!entry.ok()) return entry.status();
+  if (entry->has_value()) return **std::move(entry);
+  return absl::NotFoundError(
+      absl::StrCat("no volume ", name, "; create it: hexad volume create ", name));
 }
 
 absl::StatusOr<std::vector<VolumeEntry>> ClusterClient::List() {
@@ -213,9 +168,9 @@ absl::StatusOr<std::vector<VolumeEntry>> ClusterClient::List() {
   if (!values.ok()) return values.status();
   std::vector<VolumeEntry> entries;
   for (const auto& [key, value] : *values) {
-    auto entry = DecodeEntry(key.substr(sizeof kNamePrefix - 1), value);
+    auto entry = DecodeName(key.substr(sizeof kNamePrefix - 1), value);
     if (!entry.ok()) return entry.status();
-    entries.push_back(*std::move(entry));
+    if (entry->has_value()) entries.push_back(**std::move(entry));
   }
   return entries;
 }
@@ -289,7 +244,12 @@ absl::StatusOr<int> ClusterClient::DropOrphanClones() {
   int dropped = 0;
   absl::Status failed;
   for (const FoundClone& clone : orphans_.ToDrop(found, nodes_->port->Now(), owner_of)) {
-    absl::Status done = DropSegments(clone.timeline, clone.pgs);
+    // Its creator may only have paused.
+    absl::Status done = ChangeName(clone.name, [&](const std::string& now) {
+      return TakeNameFrom(now, clone.name, clone.timeline, RandomNumber());
+    });
+    if (absl::IsAlreadyExists(done)) continue;  // it has its name by now
+    if (done.ok()) done = DropSegments(clone.timeline, clone.pgs);
     if (done.ok()) {
       ++dropped;
     } else {
@@ -356,14 +316,9 @@ absl::Status ClusterClient::Drop(const std::string& name, bool force) {
                        "; open them once while all nodes are up and try again, or use --force"));
     }
   }
-  const std::string value = EncodeEntry(*entry);
-  const auto dropped = registers_.Change(
-      kNamePrefix + name, kNameTimeout, [&](const std::string& now) -> absl::StatusOr<std::string> {
-        if (now == value || now.empty()) return std::string();
-        return absl::FailedPreconditionError(
-            absl::StrCat("volume ", name, " was made anew meanwhile"));
-      });
-  if (!dropped.ok()) return dropped.status();
+  const absl::Status freed = ChangeName(
+      name, [&](const std::string& now) { return FreeName(now, *entry, RandomNumber()); });
+  if (!freed.ok()) return freed;
   if (segments.pgs.empty()) segments.pgs = {entry->first_pg.pg};
   const absl::Status deleted = DropSegments(entry->timeline, segments.pgs);
   if (deleted.ok()) return deleted;

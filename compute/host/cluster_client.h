@@ -29,10 +29,9 @@ class ClusterClient final : public Cluster {
                                                const OpenOptions& options) override;
 
  private:
-  // ALREADY_EXISTS unless nobody has that name.
-  absl::Status CheckNameFree(const std::string& name);
-  // Gives the entry its name; ALREADY_EXISTS if somebody else has it.
-  absl::Status Register(const VolumeEntry& entry);
+  // What the name's register holds; ALREADY_EXISTS unless it is nobody's.
+  absl::StatusOr<std::string> ReadFreeName(const std::string& name);
+  absl::Status ChangeName(const std::string& name, const quorum::RegisterProposer::Change& change);
   // What the nodes say of a volume's segments: its PGs, how long ago the writer was heard (-1: by
   // nobody), and which members of the first PG said so, each with the disk that was admitted.
   struct Segments {
